@@ -1,0 +1,61 @@
+"""The FastAPI application of one tenant's home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from api import errors
+from api.docs import docs_page
+from api.gate import Gate, GateRules
+from api.routes import ingest, processes
+from kernel.clock import Clock
+from kernel.errors import GembascopeError
+from kernel.warehouse import Query
+from mining.view import Views
+
+ALIVE = Query("alive", "SELECT 1")
+
+
+def create_app(
+    views: Views, clock: Clock, rules: GateRules, *, upload_folder: Path, pseudonym_key: str | None = None
+) -> FastAPI:
+    """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
+
+    `app.state.rules` may be replaced before the first request, by an app that knows its inline scripts.
+    """
+    app = FastAPI(
+        title="Gembascope",
+        summary="Process intelligence for retail operations.",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    upload_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    app.state.views, app.state.clock = views, clock
+    app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
+    errors.install(app)
+    app.include_router(processes.router)
+    app.include_router(ingest.router)
+
+    @app.get("/api/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(app))
+
+    @app.get("/healthz", tags=["service"], summary="The process answers.")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["service"], summary="The warehouse answers too.")
+    def readyz() -> JSONResponse:
+        try:
+            views.warehouse.query(ALIVE)
+        except GembascopeError as error:
+            return JSONResponse({"status": "unavailable", "reason": error.reason}, 503)
+        return JSONResponse({"status": "ready"})
+
+    app.add_middleware(Gate, rules=rules)
+    return app

@@ -1,0 +1,73 @@
+"""The one table from errors to HTTP, as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from kernel.errors import (
+    BudgetExceeded,
+    DefinitionError,
+    GembascopeError,
+    InputError,
+    NotFound,
+    SettingsError,
+    WarehouseError,
+    WarehouseUnavailable,
+)
+
+STATUS: dict[type[GembascopeError], int] = {
+    GembascopeError: 500,
+    SettingsError: 500,
+    DefinitionError: 422,
+    InputError: 422,
+    NotFound: 404,
+    WarehouseError: 502,
+    WarehouseUnavailable: 503,
+    BudgetExceeded: 503,
+}
+"""Status per error; the nearest ancestor decides."""
+
+log = logging.getLogger("gembascope.api")
+
+
+def status_of(error: GembascopeError) -> int:
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def problem(status: int, reason: str, detail: str, **more: Any) -> JSONResponse:
+    """A problem document: `type` names the reason, `detail` is the sentence for the person."""
+    body = {"type": f"urn:gembascope:problem:{reason}", "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app as a problem document."""
+
+    @app.exception_handler(GembascopeError)
+    def expected(_: Request, error: GembascopeError) -> JSONResponse:
+        answer = problem(status_of(error), error.reason, str(error), retryable=error.retryable)
+        if error.retryable:
+            answer.headers["Retry-After"] = "1"
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
+        return problem(422, "input", "; ".join(problems))
+
+    @app.exception_handler(HTTPException)
+    def refused(_: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, "http", str(error.detail))
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        reference = uuid4().hex[:12]
+        log.error("unexpected error %s on %s", reference, request.url.path, exc_info=error)
+        return problem(500, "internal", f"something went wrong on our side; the log has it under {reference}")

@@ -1,0 +1,108 @@
+"""The command line: a table of names, each loaded only when it is asked for.
+
+Importing pm4py or opening the engine takes seconds; help must not.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from kernel.errors import GembascopeError, exit_code
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("gembascope.commands.demo", "Make a retailer's log, load it, say what it shows, and serve it."),
+    "ingest": ("gembascope.commands.ingest", "Load event logs and say what they are fit for."),
+    "processes": ("gembascope.commands.answers", "List the processes of this home."),
+    "log": ("gembascope.commands.answers", "A process's log at a glance."),
+    "map": ("gembascope.commands.answers", "The directly-follows map with its waits."),
+    "variants": ("gembascope.commands.answers", "The paths that cases took, most frequent first."),
+    "bottlenecks": ("gembascope.commands.answers", "The steps that lose the most hours."),
+    "cases": ("gembascope.commands.answers", "Cases, slowest first."),
+    "case": ("gembascope.commands.answers", "One case with all its events."),
+    "durations": ("gembascope.commands.answers", "How long cases and activities take."),
+    "rework": ("gembascope.commands.answers", "Activities done more than once in a case."),
+    "handover": ("gembascope.commands.answers", "Who hands over to whom, people or systems."),
+    "discover": ("gembascope.commands.discover", "Discover a model: BPMN, PNML or SVG."),
+    "export": ("gembascope.commands.export", "Write a process's log as XES, OCEL 2.0, Parquet or CSV."),
+    "readiness": ("gembascope.commands.answers", "What the log of a process is fit for."),
+    "quarantine": ("gembascope.commands.quarantine", "What could not become events, and why."),
+    "serve": ("gembascope.commands.serve", "Serve the pages and the API."),
+    "check": ("gembascope.commands.check", "Check all definition files."),
+    "doctor": ("gembascope.commands.check", "Show the settings and whether everything works."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Looks commands up in the table above."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What the help page needs: the name and its summary."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself, when it is to run."""
+        name = args[0]
+        if name not in COMMANDS:
+            return super().resolve_command(ctx, args)
+        found = typer.main.get_command(import_module(COMMANDS[name][0]).app)
+        return name, found.commands[name] if isinstance(found, TyperGroup) else found, args[1:]
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"gembascope {version('gembascope')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Gembascope shows which orders, returns and invoices are stuck, what broke them and who must act.
+
+    Exit codes: 0 done, 1 error, 2 wrong command line, 3 wrong input, 4 too many bad rows, 5 wrong definition,
+    6 wrong settings or home in use, 7 warehouse, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """The `gembascope` command."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except GembascopeError as error:
+        print(f"gembascope: {error}", file=sys.stderr)
+        sys.exit(exit_code(error))
+    except (typer.Abort, KeyboardInterrupt):
+        print("gembascope: interrupted; the same command again continues", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error, which knows how to print itself
+        if show is None:
+            raise
+        show()
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+if __name__ == "__main__":
+    main()

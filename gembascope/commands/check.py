@@ -1,0 +1,83 @@
+"""`gembascope check` and `gembascope doctor`: definitions, settings, and whether things work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from gembascope import render
+from gembascope.commands.options import Home, Json, Tenant, console, print_json
+from gembascope.service import find_service
+from kernel.errors import DefinitionError, GembascopeError, exit_code
+from kernel.process import Processes
+from kernel.settings import Settings, load_settings
+
+app = typer.Typer()
+
+
+@app.command("check")
+def check_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
+    """Check all definition files."""
+    settings = load_settings(home=home, tenant=tenant)
+    folder = Processes(settings.home.expanduser(), settings.tenant)
+    try:
+        definitions = folder.all()
+    except DefinitionError as error:
+        if json:
+            print_json({"problems": [{"path": p.path, "line": p.line, "message": p.message} for p in error.problems]})
+            raise typer.Exit(exit_code(error)) from None
+        raise
+    if json:
+        return print_json({"problems": [], "processes": list(definitions)})
+    return console().print(f"{len(definitions)} process definitions in {folder.folder}: no problem")
+
+
+@app.command("doctor")
+def doctor_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
+    """Show the settings and whether everything works."""
+    settings = load_settings(home=home, tenant=tenant)
+    rows = [_setting(settings, name) for name in Settings.model_fields]
+    checks = _checks(settings)
+    if json:
+        print_json({"settings": rows, "checks": checks})
+    else:
+        columns: list[render.Column] = [
+            ("setting", "setting", str),
+            ("value", "value", str),
+            ("what it is", "description", str),
+        ]
+        render.table(console(), "settings", columns, rows)
+        state: list[render.Column] = [
+            ("check", "check", str),
+            ("", "ok", lambda ok: "ok" if ok else "FAILED"),
+            ("", "detail", str),
+        ]
+        render.table(console(), "checks", state, checks)
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(1)
+
+
+def _setting(settings: Settings, name: str) -> dict[str, Any]:
+    """A setting as it may be shown: pydantic's secrets print as stars."""
+    value = getattr(settings, name)
+    field = Settings.model_fields[name]
+    shown = "not set" if value is None else str(value)
+    return {"setting": f"GEMBASCOPE_{name.upper()}", "value": shown, "description": field.description}
+
+
+def _checks(settings: Settings) -> list[dict[str, Any]]:
+    from gembascope.workspace import open_workspace
+
+    service = find_service(settings.home.expanduser()) if settings.warehouse_url is None else None
+    checks = [{"check": "service", "ok": True, "detail": service.url if service else "none runs on this home"}]
+    try:
+        opened = open_workspace(settings)
+        try:
+            found = len(opened.processes()["processes"])
+        finally:
+            opened.close()
+        checks.append({"check": "warehouse", "ok": True, "detail": f"opens; {found} processes"})
+    except GembascopeError as error:
+        checks.append({"check": "warehouse", "ok": False, "detail": str(error)})
+    return checks

@@ -1,0 +1,52 @@
+"""Finding the service that holds a home: `service.json` in it, readable by its owner only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = "service.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: where it listens and the token that commands on this machine use."""
+
+    url: str
+    token: str
+    pid: int
+
+
+def find_service(home: Path) -> Service | None:
+    """The service that holds the home and answers, or None. A file left by a killed service is ignored."""
+    import httpx
+
+    try:
+        content = json.loads((home / FILE).read_text(encoding="utf-8"))
+        service = Service(str(content["url"]), str(content["token"]), int(content["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        answer = httpx.get(f"{service.url}/healthz", timeout=2.0, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return service if answer.status_code == 200 else None
+
+
+@contextmanager
+def announced(home: Path, service: Service) -> Iterator[None]:
+    """Announce the service for as long as the block runs."""
+    path = home / FILE
+    partial = home / f"{FILE}.{service.pid}"
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as sink:
+        json.dump({"url": service.url, "token": service.token, "pid": service.pid}, sink)
+    partial.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

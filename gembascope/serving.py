@@ -1,0 +1,117 @@
+"""The service: API and pages over one open home, announced to commands on this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.gate import LOOPBACK, GateRules
+from gembascope.service import Service, announced
+from gembascope.workspace import LocalWorkspace
+from kernel.clock import Clock
+from kernel.errors import SettingsError
+from kernel.settings import Settings
+
+
+def build_app(opened: LocalWorkspace, settings: Settings, *, local_token: str, host: str) -> FastAPI:
+    """API and pages over an open workspace. The caller closes the workspace after the app."""
+    from dashboards.app import mount
+
+    hashes: list[str] = []
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    rules = GateRules(
+        local_token=local_token,
+        token=token,
+        hosts=LOOPBACK | {host.lower()} | {name.lower() for name in settings.allowed_hosts},
+        max_upload_bytes=settings.max_upload_bytes,
+        script_hashes=lambda: hashes,
+    )
+    key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
+    folder = settings.home.expanduser() / "uploads"
+    app = create_app(opened.views, opened.clock, rules, upload_folder=folder, pseudonym_key=key)
+    mount(app, opened.views)
+    hashes.extend(app.state.csp_script_hashes)
+    return app
+
+
+def serve(
+    settings: Settings, clock: Clock, *, ready: Callable[[str], None], opened: LocalWorkspace | None = None
+) -> None:
+    """Serve until interrupted. `ready` is called with the address once it listens.
+
+    Raises
+    ------
+    NotExposable
+        The address is not loopback and no API token is set.
+    SettingsError
+        The port is taken.
+    """
+    settings.require_exposable(settings.host)
+    listener = _listen(settings.host, settings.port)
+    try:
+        workspace = opened or LocalWorkspace(settings, clock)
+        try:
+            _run(settings, workspace, listener, ready)
+        finally:
+            workspace.close()
+    finally:
+        listener.close()
+
+
+def _run(settings: Settings, workspace: LocalWorkspace, listener: socket.socket, ready: Callable[[str], None]) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{port}"
+    token = secrets.token_urlsafe(32)
+    app = build_app(workspace, settings, local_token=token, host=settings.host)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=256,
+    )
+    server = _Server(config, lambda: ready(url))
+    home = settings.home.expanduser()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with announced(home, Service(_reachable(url, host), token, os.getpid())):
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error.strerror}; set GEMBASCOPE_PORT or --port"
+        ) from None
+    return listener
+
+
+def _reachable(url: str, host: str) -> str:
+    """The address for commands on this machine: a service on all addresses is reached by loopback."""
+    return url.replace(host, "127.0.0.1") if host == "0.0.0.0" else url

@@ -1,0 +1,222 @@
+"""A workspace: one home, asked directly or through the service that holds it. Callers need not know which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from api.loading import IngestOptions, load_file
+from gembascope.service import find_service
+from ingest.quarantine import quarantine_reasons, quarantined
+from kernel import errors
+from kernel.clock import Clock, SystemClock
+from kernel.errors import GembascopeError, InputError, WarehouseUnavailable
+from kernel.process import Processes
+from kernel.schema import migrate
+from kernel.settings import Settings
+from kernel.warehouse import Warehouse
+from mining.answers import ANSWERS, Document, case, describe, readiness, rows
+from mining.filters import read_filter
+from mining.view import Views
+
+Progress = Callable[[str, int, int], None]
+Words = Mapping[str, Sequence[str]]
+
+
+class Workspace(Protocol):
+    """What the command line and the SDK ask of a home. Documents are those of `mining.answers`."""
+
+    def processes(self) -> Document: ...
+
+    def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document: ...
+
+    def case(self, process: str, case_id: str) -> Document: ...
+
+    def readiness(self, process: str) -> Document: ...
+
+    def ingest(self, path: Path, options: IngestOptions, progress: Progress | None = None) -> Document: ...
+
+    def quarantine(self, source: str | None, limit: int) -> Document: ...
+
+    def close(self) -> None: ...
+
+
+def open_workspace(settings: Settings, clock: Clock | None = None) -> Workspace:
+    """The workspace of a home: through its service when one runs, else opened here.
+
+    Raises
+    ------
+    HomeInUse
+        Another process holds the home and serves nothing.
+    """
+    service = find_service(settings.home.expanduser()) if settings.warehouse_url is None else None
+    if service is not None:
+        return RemoteWorkspace(service.url, service.token)
+    return LocalWorkspace(settings, clock or SystemClock())
+
+
+class LocalWorkspace:
+    """A home opened by this process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        self.warehouse = Warehouse(settings)
+        try:
+            migrate(self.warehouse, clock)
+        except BaseException:
+            self.warehouse.close()
+            raise
+        folder = Processes(settings.home.expanduser(), settings.tenant)
+        self.views = Views(self.warehouse, settings.tenant, folder)
+
+    def processes(self) -> Document:
+        return {"processes": [describe(definition) for definition in self.views.all()]}
+
+    def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
+        view, chosen = self.views.view(process), read_filter(words)
+        view.check(chosen)
+        return ANSWERS[name](view, chosen, options)
+
+    def case(self, process: str, case_id: str) -> Document:
+        return case(self.views.view(process), case_id)
+
+    def readiness(self, process: str) -> Document:
+        return readiness(self.views.view(process))
+
+    def ingest(self, path: Path, options: IngestOptions, progress: Progress | None = None) -> Document:
+        secret = self.settings.pseudonym_key
+        request = options.request(path, self.settings.tenant, secret.get_secret_value() if secret else None)
+        return load_file(self.warehouse, self.clock, self.views.processes, request, progress)
+
+    def quarantine(self, source: str | None, limit: int) -> Document:
+        tenant = self.settings.tenant
+        return {
+            "reasons": rows(quarantine_reasons(self.warehouse, tenant=tenant, source=source)),
+            "entries": rows(quarantined(self.warehouse, tenant=tenant, source=source, limit=limit)),
+        }
+
+    def close(self) -> None:
+        self.warehouse.close()
+
+
+class RemoteWorkspace:
+    """A home behind a service."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=120.0, trust_env=False)
+
+    def processes(self) -> Document:
+        return self._get("/api/v1/processes")
+
+    def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
+        params = [(name_, value) for name_, values in words.items() for value in values]
+        return self._get(f"/api/v1/processes/{quote(process, safe='')}/{name}", [*params, *options.items()])
+
+    def case(self, process: str, case_id: str) -> Document:
+        return self._get(f"/api/v1/processes/{quote(process, safe='')}/cases/{quote(case_id, safe='')}")
+
+    def readiness(self, process: str) -> Document:
+        return self._get(f"/api/v1/processes/{quote(process, safe='')}/readiness")
+
+    def ingest(self, path: Path, options: IngestOptions, progress: Progress | None = None) -> Document:
+        if not path.is_file():
+            raise errors.UnreadableFile(f"{path}: there is no such file")
+        if options.file_name == "upload":
+            options = options.model_copy(update={"file_name": path.name})
+        params = {"options": options.model_dump_json()}
+        with self._answering(), path.open("rb") as stream:
+            total = path.stat().st_size
+            body = _reported(stream, total, progress)
+            with self._client.stream("POST", "/api/v1/ingest", params=params, content=body, timeout=None) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _error_of(answer)
+                for line in answer.iter_lines():
+                    message = msgspec.json.decode(line)
+                    if "result" in message:
+                        result: Document = message["result"]
+                        return result
+                    if "error" in message:
+                        raise _named(message["error"], message["detail"])
+                    if progress is not None:
+                        progress(message["phase"], message["done"], message["total"])
+        raise WarehouseUnavailable("the service ended before the load did; run the same command again to continue")
+
+    def quarantine(self, source: str | None, limit: int) -> Document:
+        params = [("limit", str(limit)), *([("source", source)] if source else [])]
+        return self._get("/api/v1/quarantine", params)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Document:
+        with self._answering():
+            answer = self._client.get(path, params=tuple(params))
+        if answer.status_code != 200:
+            raise _error_of(answer)
+        document: Document = msgspec.json.decode(answer.content)
+        return document
+
+    def _answering(self) -> Any:
+        return _Answering(str(self._client.base_url))
+
+
+class _Answering:
+    """Turns a dead connection into an error for the person."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, httpx.HTTPError):
+            raise WarehouseUnavailable(
+                f"the service at {self._url} does not answer ({type(error).__name__})"
+            ) from error
+
+
+def _reported(stream: Any, total: int, progress: Progress | None) -> Iterator[bytes]:
+    sent = 0
+    while piece := stream.read(1 << 20):
+        yield piece
+        sent += len(piece)
+        if progress is not None:
+            progress("sending", sent, total)
+
+
+def _error_of(answer: httpx.Response) -> GembascopeError:
+    """The error that a problem document tells of."""
+    try:
+        content = msgspec.json.decode(answer.content)
+        reason, detail = str(content["type"]).rpartition(":")[2], str(content["detail"])
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return WarehouseUnavailable(f"the service answered {answer.status_code}")
+    return _of_reason(reason, detail)
+
+
+def _of_reason(reason: str, detail: str) -> GembascopeError:
+    for kind in _kinds(GembascopeError):
+        if kind.reason == reason and kind is not errors.DefinitionError:
+            return kind(detail)
+    return InputError(detail)
+
+
+def _named(name: str, detail: str) -> GembascopeError:
+    for kind in _kinds(GembascopeError):
+        if kind.__name__ == name and kind is not errors.DefinitionError:
+            return kind(detail)
+    return InputError(detail)
+
+
+def _kinds(kind: type[GembascopeError]) -> Iterator[type[GembascopeError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _kinds(child)

@@ -1,0 +1,283 @@
+"""Loading one file: recognise, read, map, store step by step, quarantine what is bad, account for every row.
+
+A load can be stopped at any point and started again: what is stored stays, and nothing is stored twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from ingest.files import TABLES, XesKeys, open_log, open_table, recognise
+from ingest.formats.base import Batch, Limits
+from ingest.mapping import Mapping, complete, zone
+from ingest.occurrences import Occurrences
+from ingest.quarantine import quarantine
+from ingest.store import EventStore, Origin
+from ingest.table_events import TableMapper
+from kernel.clock import Clock
+from kernel.errors import InputError, TooManyBad
+from kernel.events import EVENT_FRAME
+from kernel.warehouse import Warehouse, load_query
+
+STEP_ROWS = 250_000
+STEP_BYTES = 64 << 20
+TOLERATED = 100
+"""Bad rows that never stop a load, whatever share of a small file they are."""
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes of the file that are read and all its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What to load and how. `source` defaults to the process: a file name is never the source."""
+
+    path: Path
+    process: str
+    tenant: str
+    source: str | None = None
+    format: str | None = None
+    mapping: Mapping = field(default_factory=Mapping)
+    accept_guess: bool = False
+    delimiter: str | None = None
+    mode: str = "backfill"
+    max_bad_share: float = 0.05
+    pseudonym_key: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    file_name: str | None = None  # as the user calls the file, when `path` is an upload
+
+    @property
+    def object_type(self) -> str:
+        """The case notion of a log with one case per event."""
+        return f"case:{self.process}"
+
+    @property
+    def shown_name(self) -> str:
+        return self.file_name or self.path.name
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What became of the rows of one file: received = stored + duplicate + quarantined + refused."""
+
+    file: str
+    format: str
+    process: str
+    source: str
+    load_id: str
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    refused: int = 0
+    conflicts: int = 0
+    already_loaded_at: datetime | None = None
+    object_types: list[str] = field(default_factory=list)
+    guessed: dict[str, str] = field(default_factory=dict)
+
+
+class Load:
+    """One load, run once by `run`."""
+
+    def __init__(self, warehouse: Warehouse, clock: Clock, request: LoadRequest) -> None:
+        self._warehouse, self._clock, self._request = warehouse, clock, request
+        self._store = EventStore(warehouse, clock)
+        self._occurrences = Occurrences()
+        self._pending: list[Batch] = []
+        self._started_at = clock.now()
+        self._mapping = request.mapping
+
+    def run(self, progress: Progress | None = None) -> LoadReport:
+        """Load the file.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read (`UnreadableFile`), its columns are not clear (`MappingError`), or more rows
+            are bad than allowed (`TooManyBad`). What was stored before stays; loading again continues.
+        """
+        request = self._request
+        kind = request.format or recognise(request.path, request.limits)
+        batches, report = self._open(kind)
+        self._store.repair(request.tenant)
+        if self._finished_before(report):
+            return report
+        self._record(report, "running")
+        origin = Origin(
+            request.tenant,
+            report.source,
+            report.load_id,
+            request.mode,
+            zone(self._mapping.timezone) if self._mapping.timezone else None,
+        )
+        total = request.path.stat().st_size
+        try:
+            for batch in batches:
+                self._take(batch, origin, report)
+                if progress is not None:
+                    progress(batch.bytes_read, total)
+            self._flush(origin, report)
+        except InputError:
+            self._flush(origin, report)
+            self._count(report)
+            self._record(report, "stopped")
+            raise
+        self._count(report)
+        self._record(report, "done")
+        return report
+
+    def _open(self, kind: str) -> tuple[Iterator[Batch], LoadReport]:
+        request = self._request
+        guessed: dict[str, str] = {}
+        if kind in TABLES:
+            reader = open_table(kind, request.path, request.limits, request.delimiter)
+            self._mapping = complete(request.mapping, reader.columns(), accept_guess=request.accept_guess)
+            guessed = {
+                name: value
+                for name, value in self._mapping
+                if value is not None and getattr(request.mapping, name) is None
+            }
+            mapper = TableMapper(self._mapping, request.object_type)
+            batches = _table_batches(reader, mapper)
+        else:
+            keys = XesKeys(
+                case=self._mapping.case or "concept:name",
+                activity=self._mapping.activity or "concept:name",
+                time=self._mapping.time or "time:timestamp",
+                start=self._mapping.start,
+            )
+            time_zone = zone(self._mapping.timezone) if self._mapping.timezone else None
+            log = open_log(
+                kind, request.path, request.limits, object_type=request.object_type, zone=time_zone, keys=keys
+            )
+            batches = log.batches()
+        source = request.source or request.process
+        return batches, LoadReport(
+            request.shown_name, kind, request.process, source, self._load_id(kind, source), guessed=guessed
+        )
+
+    def _load_id(self, kind: str, source: str) -> str:
+        request = self._request
+        with request.path.open("rb") as stream:
+            self._sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        key = hashlib.blake2b((request.pseudonym_key or "").encode(), digest_size=8).hexdigest()
+        parts = [request.tenant, source, kind, self._sha256, request.process, self._mapping_text(), key]
+        return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
+
+    def _mapping_text(self) -> str:
+        return self._mapping.model_dump_json(exclude_defaults=True)
+
+    def _finished_before(self, report: LoadReport) -> bool:
+        """Whether exactly this file was loaded in this way; then every stored row of it is a duplicate now."""
+        scope = {"tenant": self._request.tenant, "load_id": report.load_id}
+        found = self._warehouse.read_for_write(load_query(__file__, "finished_load"), scope)
+        if found.is_empty():
+            return False
+        row = found.row(0, named=True)
+        report.received, report.quarantined, report.refused = row["received"], row["quarantined"], row["refused"]
+        report.duplicate = row["stored"] + row["duplicate"]
+        report.already_loaded_at = row["ended_at"]
+        report.object_types = self._object_types(report.source)
+        return True
+
+    def _object_types(self, source: str) -> list[str]:
+        scope = {"tenant": self._request.tenant, "source": source}
+        return self._warehouse.read_for_write(load_query(__file__, "object_types"), scope)["object_type"].to_list()
+
+    def _take(self, batch: Batch, origin: Origin, report: LoadReport) -> None:
+        report.received += batch.events.height + len(batch.rejected)
+        report.quarantined += len(batch.rejected)
+        if batch.rejected:
+            quarantine(
+                self._warehouse,
+                self._clock,
+                tenant=origin.tenant,
+                load_id=origin.load_id,
+                source=origin.source,
+                file_name=report.file,
+                rejected=batch.rejected,
+                keep_raw=self._request.pseudonym_key is None,
+            )
+        if self._request.pseudonym_key is not None:
+            batch.events = pseudonymise(batch.events, self._request.pseudonym_key)
+        self._pending.append(batch)
+        self._check_share(batch, report)
+        rows = sum(b.events.height + b.objects.height for b in self._pending)
+        size = sum(b.events.estimated_size() for b in self._pending)
+        if rows >= STEP_ROWS or size >= STEP_BYTES:
+            self._flush(origin, report)
+
+    def _check_share(self, batch: Batch, report: LoadReport) -> None:
+        share = self._request.max_bad_share
+        if report.quarantined > max(TOLERATED, share * report.received):
+            first = batch.rejected[0] if batch.rejected else None
+            example = f"; for example {first.position}: {first.reason}" if first else ""
+            raise TooManyBad(
+                f"{report.file}: {report.quarantined} of the first {report.received} rows are bad, more than "
+                f"{share:.1%}{example}. Mend the mapping or the file, or allow more with --max-bad; "
+                "`gembascope quarantine` lists them"
+            )
+
+    def _flush(self, origin: Origin, report: LoadReport) -> None:
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        events = pl.concat([batch.events for batch in pending]) if len(pending) > 1 else pending[0].events
+        objects = pl.concat([batch.objects for batch in pending])
+        links = pl.concat([batch.links for batch in pending])
+        if events.is_empty() and objects.is_empty() and links.is_empty():
+            return
+        pending.clear()
+        report.conflicts += self._store.store(origin, events, self._occurrences.of(events), objects, links).conflicts
+
+    def _count(self, report: LoadReport) -> None:
+        """Stored is what the finished steps of this load hold, those of an interrupted run of it included."""
+        scope = {"tenant": self._request.tenant, "load_id": report.load_id}
+        totals = self._warehouse.read_for_write(load_query(__file__, "load_totals"), scope).row(0, named=True)
+        report.stored, report.conflicts = totals["stored"], totals["conflicts"]
+        report.duplicate = report.received - report.stored - report.quarantined - report.refused
+        report.object_types = self._object_types(report.source)
+
+    def _record(self, report: LoadReport, state: str) -> None:
+        now = self._clock.now()
+        row: dict[str, Any] = {
+            "tenant": self._request.tenant,
+            "load_id": report.load_id,
+            "version": int(now.timestamp() * 1_000_000) + {"running": 0, "stopped": 1, "done": 2}[state],
+            "source": report.source,
+            "process": report.process,
+            "file_name": report.file,
+            "file_sha256": self._sha256,
+            "mapping": self._mapping_text(),
+            "state": state,
+            "started_at": self._started_at,
+            "ended_at": None if state == "running" else now,
+        }
+        counts = ("received", "stored", "duplicate", "quarantined", "refused", "conflicts")
+        row |= {name: max(getattr(report, name), 0) for name in counts}
+        self._warehouse.command(load_query(__file__, "record_load"), row)
+
+
+def _table_batches(reader: Any, mapper: TableMapper) -> Iterator[Batch]:
+    for piece in reader.pieces():
+        batch = mapper.apply(piece.frame, piece.rows)
+        batch.rejected = [*piece.rejected, *batch.rejected]
+        batch.bytes_read = piece.bytes_read
+        yield batch
+
+
+def pseudonymise(events: pl.DataFrame, key: str) -> pl.DataFrame:
+    """Actors replaced by a keyed hash (HMAC-SHA256, 64 bits): the same actor and key give the same pseudonym."""
+    names = [name for name in events["actor"].unique(maintain_order=True) if name]
+    hidden = {name: "p-" + hmac.digest(key.encode(), name.encode(), "sha256")[:8].hex() for name in names}
+    replaced = events["actor"].replace_strict(hidden, default=events["actor"]) if hidden else events["actor"]
+    return events.with_columns(replaced.cast(EVENT_FRAME["actor"]).alias("actor"))

@@ -1,0 +1,2 @@
+-- Drop the table of one load step. Parameters: table.
+DROP TABLE IF EXISTS {table:Identifier}

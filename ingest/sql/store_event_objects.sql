@@ -1,0 +1,15 @@
+-- One relation per object of each event of a batch, where no event names an object twice. Parameters: tenant, batch.
+INSERT INTO event_objects
+(
+    tenant, object_type, object_id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
+    time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes, qualifiers, derived,
+    batch
+)
+SELECT
+    tenant, reference.type, reference.id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
+    time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes,
+    [reference.qualifier],
+    0, {batch:UInt64}
+FROM events
+ARRAY JOIN objects AS reference
+WHERE tenant = {tenant:String} AND batch = {batch:UInt64}

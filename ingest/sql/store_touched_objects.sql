@@ -1,0 +1,22 @@
+-- The objects whose paths a batch may have changed: those of its events, of other copies of them, and those whose
+-- attributes it brought. Parameters: tenant, batch, conflicts.
+INSERT INTO touched_objects
+SELECT DISTINCT {tenant:String}, object_type, {batch:UInt64}, object_id
+FROM
+(
+    SELECT toString(o.type) AS object_type, o.id AS object_id
+    FROM events
+    ARRAY JOIN objects AS o
+    WHERE tenant = {tenant:String} AND batch = {batch:UInt64}
+    UNION ALL
+    SELECT toString(o.type), o.id
+    FROM events
+    ARRAY JOIN objects AS o
+    WHERE {conflicts:UInt64} > 0
+        AND tenant = {tenant:String}
+        AND event_id IN (SELECT event_id FROM events WHERE tenant = {tenant:String} AND batch = {batch:UInt64})
+    UNION ALL
+    SELECT toString(object_type), object_id
+    FROM object_attributes
+    WHERE tenant = {tenant:String} AND batch = {batch:UInt64} AND attribute != ''
+)

@@ -1,0 +1,149 @@
+"""Process definitions: a perspective on the log, chosen when it is read.
+
+A process names its case notion (an object type), which events belong, their normal order, where a case starts
+and ends, and what good looks like. Files: `processes/ID.yaml` in the home, and those that the product ships.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from kernel.definitions import read_definition, read_folder, suggestion
+from kernel.errors import NotFound
+from kernel.timeparse import parse_duration
+
+PROCESS_ID = r"^[a-z0-9][a-z0-9._-]{0,119}$"
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A duration; in YAML `4h`, `30m`, `2d`, `1h30m`."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class CaseAttribute(_Part):
+    """An event attribute that cases can be filtered and grouped by."""
+
+    name: str = Field(min_length=1, description="Name of the event attribute.")
+    take: Literal["first", "last", "max"] = Field(
+        default="last", description="Which value counts when it changes within a case."
+    )
+
+
+class Target(_Part):
+    """How long one step may take."""
+
+    source: str = Field(description="Activity that the step starts from.")
+    target: str = Field(description="Activity that follows it directly.")
+    within: Duration = Field(description="Longest wait that is still good, such as 4h.")
+
+
+class Population(_Part):
+    """Cases that the figures leave out, by name: tests, training, staff purchases."""
+
+    name: str = Field(min_length=1, description="Name shown in the readiness report.")
+    attribute: str = Field(description="Case attribute that tells them.")
+    values: tuple[str, ...] = Field(min_length=1, description="Values of it that belong to this population.")
+
+
+class ProcessDefinition(_Part):
+    """One process; the file's name is its id."""
+
+    id: str = Field(pattern=PROCESS_ID, description="Name used by commands and addresses.")
+    title: str = Field(default="", description="Name shown to people.")
+    object_type: str = Field(min_length=1, description="Case notion: the object type whose objects are cases.")
+    activities: tuple[str, ...] = Field(
+        default=(), description="Activities that belong; empty means every activity of the object type."
+    )
+    lifecycles: tuple[str, ...] = Field(
+        default=(), description="Lifecycle states that belong, such as complete; empty means all."
+    )
+    order: tuple[str, ...] = Field(
+        default=(), description="Normal order of activities; decides between events of the same instant."
+    )
+    start: tuple[str, ...] = Field(default=(), description="Activities that begin a case.")
+    end: tuple[str, ...] = Field(default=(), description="Activities after which a case is complete; empty: unknown.")
+    targets: tuple[Target, ...] = Field(default=(), description="Target waits of single steps.")
+    case_attributes: tuple[CaseAttribute, ...] = Field(
+        default=(),
+        description="Event attributes that cases are filtered by, besides those of the object itself.",
+    )
+    excluded: tuple[Population, ...] = Field(default=(), description="Populations that figures leave out.")
+    owner: str = Field(default="", description="Team that answers for the outcome.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ProcessDefinition:
+        if len(set(self.order)) != len(self.order):
+            repeated = next(name for name in self.order if self.order.count(name) > 1)
+            raise ValueError(f"order names {repeated!r} twice")
+        if self.activities:
+            named = [*self.order, *self.start, *self.end]
+            named += [name for target in self.targets for name in (target.source, target.target)]
+            for name in named:
+                if name not in self.activities:
+                    hint = suggestion(name, self.activities)
+                    raise ValueError(f"{name!r} is not among the process's activities{hint}")
+        return self
+
+    @property
+    def hash(self) -> bytes:
+        """16 bytes that change when, and only when, the definition does."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).digest()
+
+
+def read_process(path: Path) -> ProcessDefinition:
+    """The process in one file; `DefinitionError` lists all problems."""
+    return read_definition(path, ProcessDefinition)
+
+
+def write_process(folder: Path, definition: ProcessDefinition) -> Path:
+    """Write a definition that a load created, for its owner to extend; an existing file stays as it is."""
+    path = folder / f"{definition.id}.yaml"
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    content = definition.model_dump(mode="json", exclude_defaults=True)
+    header = "# Created by the first load of this process. Add start, end, order, targets and owner.\n"
+    partial = path.with_suffix(".tmp")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    partial.write_text(header + text, encoding="utf-8")
+    partial.rename(path)
+    return path
+
+
+class Processes:
+    """The process definitions of one tenant: the folder in the home, read anew when a file changed."""
+
+    def __init__(self, home: Path, tenant: str) -> None:
+        self.folder = home / "tenants" / tenant / "processes"
+
+    def all(self) -> dict[str, ProcessDefinition]:
+        """Definitions by id, ordered by id; `DefinitionError` lists the problems of all files."""
+        return {name: definition for name, (definition, _) in read_folder(self.folder, ProcessDefinition).items()}
+
+    def get(self, process: str) -> ProcessDefinition:
+        """One definition.
+
+        Raises
+        ------
+        NotFound
+            With the processes that exist.
+        """
+        path = self.folder / f"{process}.yaml"
+        if "/" in process or "\0" in process or not path.is_file():
+            known = sorted(p.stem for p in self.folder.glob("*.yaml"))
+            have = f"; there are: {', '.join(known[:20])}" if known else "; none is loaded yet"
+            raise NotFound(f"no process {process!r}{suggestion(process, known)}{have}")
+        return read_process(path)

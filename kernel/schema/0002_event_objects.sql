@@ -1,0 +1,33 @@
+-- One row per relation between an event (its winning version) and an object, with every column that a path
+-- needs: a case reads as one range, without a join. Made from events by ingest/sql/store_event_objects.sql.
+-- qualifiers: those of the relation, sorted. derived: the relation follows from a link path of a process.
+CREATE TABLE IF NOT EXISTS event_objects
+(
+    tenant LowCardinality(String),
+    object_type LowCardinality(String),
+    object_id String,
+    order_at DateTime64(6, 'UTC') CODEC(Delta, LZ4),
+    source LowCardinality(String),
+    sequence UInt64 CODEC(Delta, LZ4),
+    event_id FixedString(16),
+    activity LowCardinality(String),
+    lifecycle LowCardinality(String),
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, LZ4),
+    precision Enum8('us' = 0, 'ms' = 1, 's' = 2, 'min' = 3, 'day' = 4),
+    time_kind Enum8('happened' = 0, 'entered' = 1, 'posted' = 2),
+    started_at Nullable(DateTime64(6, 'UTC')),
+    actor String,
+    actor_key UInt64 MATERIALIZED if(actor = '', 0, sipHash64(actor)),
+    actor_kind Enum8('' = 0, 'human' = 1, 'system' = 2, 'agent' = 3),
+    outcome Enum8('' = 0, 'ok' = 1, 'error' = 2, 'retry' = 3, 'timeout' = 4, 'rejected' = 5),
+    error_code LowCardinality(String),
+    value Nullable(Decimal(38, 6)),
+    currency LowCardinality(String),
+    attributes String CODEC(ZSTD(1)),
+    qualifiers Array(LowCardinality(String)),
+    derived UInt8,
+    batch UInt64
+)
+ENGINE = MergeTree
+ORDER BY (tenant, object_type, object_id, order_at, source, sequence, event_id)
+SETTINGS @durable@

@@ -1,0 +1,37 @@
+-- The projection: one row per case of a process. Nothing in it depends on now or on the order of arrival;
+-- version and is_deleted serve the engine only. Arrays run in case order. activities and sources: keys of names.
+-- waits_us: microseconds from the end of an event to the start of the next (to its stamp where no start is
+-- known), -1 where the order of the two is only assumed. services_us: from start to stamp, -1 where unknown;
+-- the array is empty when no event of the case has a start. assumed: pairs ordered by assumption.
+-- variant: SipHash-64 of activities. population: '' or the name of the excluded population.
+CREATE TABLE IF NOT EXISTS case_paths
+(
+    tenant LowCardinality(String),
+    process LowCardinality(String),
+    case_id String,
+    version UInt64,
+    is_deleted UInt8,
+    started_at DateTime64(6, 'UTC') CODEC(Delta, LZ4),
+    ended_at DateTime64(6, 'UTC') CODEC(Delta, LZ4),
+    due_at Nullable(DateTime64(6, 'UTC')),
+    state Enum8('open' = 0, 'complete' = 1, 'unknown' = 2),
+    population LowCardinality(String),
+    events UInt32,
+    variant UInt64,
+    activities Array(UInt32),
+    waits_us Array(Int64),
+    services_us Array(Int64),
+    sources Array(UInt32),
+    actors Array(UInt64),
+    outcomes Array(Int8),
+    assumed UInt32,
+    date_only UInt32,
+    rework UInt32,
+    human_touches UInt32,
+    retries UInt32,
+    attributes Map(LowCardinality(String), String),
+    INDEX by_start started_at TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+ORDER BY (tenant, process, case_id)
+SETTINGS @durable@

@@ -1,0 +1,15 @@
+-- One row per process that has been projected: up to which batch, with which definition.
+CREATE TABLE IF NOT EXISTS projections
+(
+    tenant LowCardinality(String),
+    process LowCardinality(String),
+    version UInt64,
+    definition_hash FixedString(16),
+    object_type LowCardinality(String),
+    through_batch UInt64,
+    cases UInt64,
+    projected_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (tenant, process)
+SETTINGS @durable@

@@ -1,0 +1,81 @@
+"""Settings of one process, read from GEMBASCOPE_* once and passed on; `gembascope doctor` lists them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kernel.errors import NotExposable, SettingsError
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="GEMBASCOPE_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default=Path(".gembascope"),
+        description="Folder of everything kept: the embedded warehouse and your own definitions.",
+    )
+    warehouse_url: SecretStr | None = Field(
+        default=None,
+        description="clickhouse://user:password@host:8123/database of a server; unset: embedded engine.",
+    )
+    tenant: str = Field(
+        default="local", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Tenant that commands act for."
+    )
+    host: str = Field(default="127.0.0.1", description="Address that `serve` and `demo` listen on.")
+    port: int = Field(default=8050, ge=0, le=65535, description="Port they listen on; 0 takes a free one.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description='Further host names that requests may be addressed to, as JSON: ["ops.example"].'
+    )
+    api_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token of the API and the pages; needed to serve on any address but loopback.",
+    )
+    pseudonym_key: SecretStr | None = Field(
+        default=None, description="Key for --pseudonymise-actors; the same key gives the same pseudonyms."
+    )
+    query_seconds: float = Field(default=30.0, gt=0, description="Time budget of one reading query, seconds.")
+    query_memory_bytes: int = Field(
+        default=2 << 30, ge=1 << 26, description="Memory budget of one reading query, bytes."
+    )
+    query_rows: int = Field(default=2_000_000, ge=1, description="Most rows that one answer may have.")
+    threads: int = Field(default=0, ge=0, description="Threads of one query; 0 leaves it to the engine.")
+    max_upload_bytes: int = Field(
+        default=8 << 30, ge=1 << 20, description="Largest file that the service accepts for loading, bytes."
+    )
+
+    def require_exposable(self, host: str) -> None:
+        """Refuse to listen beyond loopback without a token.
+
+        Raises
+        ------
+        NotExposable
+            `host` is not a loopback address and no API token is set.
+        """
+        try:
+            loopback = ip_address(host).is_loopback
+        except ValueError:
+            loopback = host == "localhost"
+        if not loopback and self.api_token is None:
+            raise NotExposable(
+                f"refusing to listen on {host}: anyone who reaches it could read everything. "
+                "Set GEMBASCOPE_API_TOKEN, or listen on 127.0.0.1"
+            )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment; `overrides` (not None) win.
+
+    Raises
+    ------
+    SettingsError
+        With one line per wrong setting. Values are never repeated: they may be secrets.
+    """
+    try:
+        return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"GEMBASCOPE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("\n".join(lines)) from None

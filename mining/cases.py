@@ -1,0 +1,137 @@
+"""Cases: lists of them, and one with its events."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from kernel.errors import InputError, NotFound
+from kernel.warehouse import load_query
+from mining.filters import EVERYTHING, CaseFilter
+from mining.view import ProcessView
+
+ORDERS = ("longest", "shortest", "newest", "oldest", "events")
+MAX_PAGE = 10_000
+MAX_EVENTS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """A page of cases, and where the next begins (None on the last).
+
+    `cases`: one row per case with `case`, `start`, `end` (first and last event), `duration_s`, `events`, `variant`,
+    `state` (open, complete, or unknown where the process names no end).
+    """
+
+    cases: pl.DataFrame
+    next: str | None
+
+
+def cases(
+    view: ProcessView,
+    chosen: CaseFilter = EVERYTHING,
+    *,
+    order_by: str = "longest",
+    page: int = 50,
+    after: str | None = None,
+) -> CasePage:
+    """Cases of the selection in the order asked for, ties by case id; `after` is the `next` of the page before.
+
+    Raises
+    ------
+    InputError
+        An unknown order, a page outside 1 to 10,000, or a cursor that is not ours.
+    """
+    if order_by not in ORDERS:
+        raise InputError(f"order: {order_by!r} is not one of {', '.join(ORDERS)}")
+    if not 1 <= page <= MAX_PAGE:
+        raise InputError(f"page: {page} is not between 1 and {MAX_PAGE}")
+    after_rank, after_case = _read_cursor(after, order_by)
+    rows = view.ask(
+        load_query(__file__, "cases"),
+        chosen,
+        order_by=order_by,
+        after_rank=after_rank,
+        after_case=after_case,
+        page=page + 1,
+    )
+    more = rows.height > page
+    rows = rows.head(page)
+    last = _write_cursor(order_by, rows.item(-1, "rank"), rows.item(-1, "case")) if more else None
+    return CasePage(rows.drop("rank"), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case. `events`: one row each in case order, with `activity`, `occurred_at`, `started_at`, `source`, `actor`,
+    `actor_kind`, `lifecycle`, `outcome`, `error_code`, `value`, `currency`, `attributes` (JSON), `precision`,
+    `event_id`, `wait_s` (seconds since the event before; null for the first and where the order is assumed) and
+    `assumed` (whether its order after the event before is)."""
+
+    case: str
+    state: str
+    variant: str
+    attributes: dict[str, str]
+    assumed: int
+    events: pl.DataFrame
+
+
+def case(view: ProcessView, case_id: str) -> Case:
+    """One case with all its events.
+
+    Raises
+    ------
+    NotFound
+        The process has no such case.
+    """
+    definition = view.definition
+    found = view.warehouse.query(load_query(__file__, "case_path"), view.scope | {"case": case_id})
+    if found.is_empty():
+        raise NotFound(f"{definition.id} has no case {case_id!r}")
+    head = found.row(0, named=True)
+    parameters: dict[str, Any] = {
+        "tenant": view.tenant,
+        "object_type": definition.object_type,
+        "case": case_id,
+        "activities": list(definition.activities),
+        "lifecycles": list(definition.lifecycles),
+        "ranks": list(definition.order),
+        "page": MAX_EVENTS,
+    }
+    events = view.warehouse.query(load_query(__file__, "case_events"), parameters)
+    waits = [None, *(wait / 1e6 if wait >= 0 else None for wait in head["waits_us"])]
+    assumed = [False, *(wait < 0 for wait in head["waits_us"])]
+    # An event loaded since the last refresh is not in the path yet: its wait is not known.
+    gap = events.height - len(waits)
+    waits, assumed = (waits + [None] * gap)[: events.height], (assumed + [False] * gap)[: events.height]
+    return Case(
+        case=head["case"],
+        state=head["state"],
+        variant=head["variant"],
+        attributes=msgspec.json.decode(head["attributes"]),
+        assumed=head["assumed"],
+        events=events.with_columns(
+            pl.Series("wait_s", waits, dtype=pl.Float64), pl.Series("assumed", assumed, dtype=pl.Boolean)
+        ),
+    )
+
+
+def _write_cursor(order_by: str, rank: int, case_id: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([order_by, rank, case_id])).decode()
+
+
+def _read_cursor(text: str | None, order_by: str) -> tuple[int | None, str]:
+    if text is None:
+        return None, ""
+    try:
+        order, rank, case_id = msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[str, int, str])
+    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        raise InputError("next: not a cursor of this list") from None
+    if order != order_by:
+        raise InputError(f"next: the cursor belongs to the order {order!r}, not {order_by!r}")
+    return rank, case_id

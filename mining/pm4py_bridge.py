@@ -1,0 +1,114 @@
+"""The log of a process as the frame that pm4py takes: for methods that we do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kernel.attributes import decode, encode_value
+from kernel.errors import InputError
+from kernel.warehouse import load_query
+from mining.filters import EVERYTHING, CaseFilter
+from mining.summary import log_summary
+from mining.view import ProcessView
+
+if TYPE_CHECKING:
+    import pandas
+
+MAX_EVENTS = 1_000_000
+"""Beyond, a frame of Python objects is the wrong tool."""
+
+CASE, ACTIVITY, TIME, START = "case:concept:name", "concept:name", "time:timestamp", "start_timestamp"
+RESOURCE, LIFECYCLE = "org:resource", "lifecycle:transition"
+
+
+def to_pm4py(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pandas.DataFrame:
+    """The events of the selected cases with the column names of XES.
+
+    One row per event: `case:concept:name`, `concept:name` (activity) and `time:timestamp` (UTC, microseconds) are
+    always there; `start_timestamp`, `org:resource` and `lifecycle:transition` where at least one event has them,
+    with None (NaT) for the others. Then a column per event attribute, by name, and per case attribute (text) with
+    `case:` before its name, also by name. An attribute whose column name is taken already gets `attribute:` before
+    it. Cases by id, events of a case in case order; methods of pm4py sort again by time, which keeps that order
+    except around events known to the day only. Events stored since the last refresh may be in it already.
+
+    Raises
+    ------
+    InputError
+        No case is selected, or more than MAX_EVENTS events are.
+    """
+    view.check(chosen)
+    found = log_summary(view, chosen)
+    if not found.cases:
+        raise InputError(f"{view.definition.id}: no case is selected, so there is no log to hand over")
+    if found.events > MAX_EVENTS:
+        raise _too_many(found.events)
+    definition = view.definition
+    events = view.ask(
+        load_query(__file__, "case_log"),
+        chosen,
+        object_type=definition.object_type,
+        activities=list(definition.activities),
+        lifecycles=list(definition.lifecycles),
+        ranks=list(definition.order),
+        top=MAX_EVENTS + 1,
+    )
+    if events.height > MAX_EVENTS:
+        raise _too_many(events.height)
+
+    import pandas as pd
+
+    cases = events["case"].to_list()
+    columns: dict[str, Any] = {
+        CASE: pd.Series(cases, dtype=object),
+        ACTIVITY: pd.Series(events["activity"].to_list(), dtype=object),
+        TIME: pd.Series(events["occurred_at"].to_numpy()).dt.tz_localize("UTC"),
+    }
+    if events["started_at"].null_count() < events.height:
+        columns[START] = pd.Series(events["started_at"].to_numpy()).dt.tz_localize("UTC")
+    for column, name in (("actor", RESOURCE), ("lifecycle", LIFECYCLE)):
+        values = [text or None for text in events[column].to_list()]
+        if any(values):
+            columns[name] = pd.Series(values, dtype=object)
+    _add(columns, _event_attributes(events["attributes"].to_list()), prefix="")
+    per_case = view.ask(load_query(__file__, "case_attributes"), chosen)
+    texts = dict(zip(per_case["case"].to_list(), per_case["attributes"].to_list(), strict=True))
+    known = {case: decode(text) for case, text in texts.items()}
+    _add(columns, [known.get(case, {}) for case in cases], prefix="case:")
+    return pd.DataFrame(columns)
+
+
+def _event_attributes(texts: Iterable[str]) -> list[dict[str, Any]]:
+    return [{name: _plain(value) for name, value in decode(text).items()} for text in texts]
+
+
+def _plain(value: Any) -> Any:
+    """The value without its type mark (`kernel.attributes`); lists, which have no place in a column, as JSON."""
+    if not isinstance(value, dict):
+        return value
+    if "$date" in value:
+        return datetime.fromisoformat(value["$date"])
+    if "$id" in value:
+        return value["$id"]
+    if "$value" in value:
+        return _plain(value["$value"])
+    return encode_value(value)
+
+
+def _add(columns: dict[str, Any], rows: list[dict[str, Any]], prefix: str) -> None:
+    """A column per attribute that any row has; rows without it hold None."""
+    import pandas as pd
+
+    for name in sorted({name for row in rows for name in row}):
+        column = prefix + name
+        while column in columns:
+            column = f"attribute:{column}"
+        columns[column] = pd.Series([row.get(name) for row in rows], dtype=object).infer_objects()
+
+
+def _too_many(events: int) -> InputError:
+    return InputError(
+        f"{events:,} events are selected and pm4py is given at most {MAX_EVENTS:,}; select fewer cases "
+        "by time or attributes"
+    )

@@ -1,0 +1,34 @@
+-- Activities: one row each with count (events) and cases (cases that hold it). Most frequent first, then by name.
+-- Parameters: the filter (mining/filters.py).
+WITH
+    counted AS
+    (
+        SELECT activity, sum(times) AS count, count() AS cases
+        FROM
+        (
+            SELECT activity, countEqual(activities, activity) AS times
+            FROM
+            selected_cases(
+        tenant = {tenant:String},
+        process = {process:String},
+        since = {since:Nullable(DateTime64(6, 'UTC'))},
+        until = {until:Nullable(DateTime64(6, 'UTC'))},
+        anchor = {anchor:String},
+        attribute_names = {attribute_names:Array(String)},
+        attribute_values = {attribute_values:Array(Array(String))},
+        with_activities = {with_activities:Array(String)},
+        variants = {variants:Array(String)},
+        min_duration_us = {min_duration_us:Nullable(Int64)},
+        max_duration_us = {max_duration_us:Nullable(Int64)},
+        edge_source = {edge_source:String},
+        edge_target = {edge_target:String},
+        states = {states:Array(String)})
+            ARRAY JOIN arrayDistinct(activities) AS activity
+        )
+        GROUP BY activity
+    ),
+    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+SELECT named.name AS activity, counted.count AS count, counted.cases AS cases
+FROM counted
+INNER JOIN named ON named.key = counted.activity
+ORDER BY count DESC, activity

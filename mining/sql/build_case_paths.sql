@@ -1,0 +1,190 @@
+-- Build the paths of cases: one row of case_paths per case with at least one event of the process.
+-- Parameters: tenant, process, object_type, version; the definition: activities, lifecycles, ranks, ends,
+-- case_attributes and takes (first | last | max), population_names, population_attributes, population_values;
+-- the part to build: object ids in (after, upto] ('' for no bound) and, when incremental is 1, only objects touched
+-- by batches in (since_batch, through_batch].
+-- Order within a case: order_at, rank of the activity, source, sequence, event_id. A pair is assumed when its events'
+-- intervals overlap, or when two events of one source and instant are told apart by rank or id alone.
+INSERT INTO case_paths
+(
+    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, state, population, events, variant,
+    activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches, retries,
+    attributes
+)
+WITH
+    related AS
+    (
+        SELECT
+            object_id,
+            toUInt32(sipHash64(activity)) AS activity_key,
+            toUInt32(sipHash64(source)) AS source_key,
+            actor_key,
+            outcome,
+            actor_kind,
+            toUnixTimestamp64Micro(occurred_at) AS low,
+            toUnixTimestamp64Micro(order_at) AS stamp,
+            toUInt32([0, 999, 999999, 59999999, 0][toInt8(precision) + 1]) AS slack,
+            precision = 'day' AS is_day,
+            ifNull(toUnixTimestamp64Micro(started_at), -1) AS begun,
+            if(empty({ranks:Array(String)}), 0, toUInt32(indexOf({ranks:Array(String)}, activity))) AS rank,
+            sequence,
+            arrayMap(name -> JSONExtractRaw(attributes, name), {case_attributes:Array(String)}) AS extracted
+        FROM event_objects
+        WHERE tenant = {tenant:String}
+            AND object_type = {object_type:String}
+            AND object_id > {after:String}
+            AND ({upto:String} = '' OR object_id <= {upto:String})
+            AND
+            (
+                {incremental:UInt8} = 0
+                OR object_id IN
+                (
+                    SELECT object_id
+                    FROM touched_objects
+                    WHERE tenant = {tenant:String}
+                        AND object_type = {object_type:String}
+                        AND batch > {since_batch:UInt64}
+                        AND batch <= {through_batch:UInt64}
+                )
+            )
+            AND (empty({activities:Array(String)}) OR has({activities:Array(String)}, activity))
+            AND (empty({lifecycles:Array(String)}) OR has({lifecycles:Array(String)}, lifecycle))
+        ORDER BY tenant, object_type, object_id, order_at, rank, source, sequence, event_id
+    ),
+    paths AS
+    (
+        SELECT
+            object_id,
+            groupArray(activity_key) AS activity_keys,
+            groupArray(source_key) AS source_keys,
+            groupArray(actor_key) AS actor_keys,
+            groupArray(toInt8(outcome)) AS outcome_keys,
+            groupArray(low) AS lows,
+            groupArray(stamp) AS stamps,
+            groupArray(slack) AS slacks,
+            groupArray(is_day) AS days,
+            groupArray(begun) AS begins,
+            groupArray(rank) AS rank_keys,
+            groupArray(sequence) AS sequences,
+            if(empty({case_attributes:Array(String)}), [], groupArray(extracted)) AS extracts,
+            countIf(actor_kind = 'human') AS human,
+            countIf(outcome = 'retry') AS retry
+        FROM related
+        GROUP BY object_id
+    ),
+    own AS
+    (
+        SELECT object_id, mapFromArrays(groupArray(toString(attribute)), groupArray(current)) AS attributes
+        FROM
+        (
+            SELECT object_id, attribute, argMax(value, (changed_at, toString(source), value)) AS current
+            FROM object_attributes
+            WHERE tenant = {tenant:String}
+                AND object_type = {object_type:String}
+                AND object_id > {after:String}
+                AND ({upto:String} = '' OR object_id <= {upto:String})
+                AND attribute != ''
+                AND
+                (
+                    {incremental:UInt8} = 0
+                    OR object_id IN
+                    (
+                        SELECT object_id
+                        FROM touched_objects
+                        WHERE tenant = {tenant:String}
+                            AND object_type = {object_type:String}
+                            AND batch > {since_batch:UInt64}
+                            AND batch <= {through_batch:UInt64}
+                    )
+                )
+            GROUP BY object_id, attribute
+            ORDER BY object_id, attribute
+        )
+        GROUP BY object_id
+    ),
+    described AS
+    (
+        SELECT
+            paths.*,
+            arrayMap(
+                (low, slack, is_day, stamp, source, rank, sequence, next_low, next_is_day, next_stamp, next_source,
+                    next_rank, next_sequence) -> if(
+                        (source = next_source) AND NOT is_day AND NOT next_is_day,
+                        (stamp = next_stamp) AND ((rank != next_rank) OR (sequence = next_sequence)),
+                        next_low <= stamp + slack),
+                arrayPopBack(lows), arrayPopBack(slacks), arrayPopBack(days), arrayPopBack(stamps),
+                arrayPopBack(source_keys), arrayPopBack(rank_keys), arrayPopBack(sequences), arrayPopFront(lows),
+                arrayPopFront(days), arrayPopFront(stamps), arrayPopFront(source_keys), arrayPopFront(rank_keys),
+                arrayPopFront(sequences)) AS assumptions,
+            mapUpdate(
+                own.attributes,
+                CAST(
+                    arrayFilter(
+                        pair -> pair.2 != '',
+                        arrayMap(
+                            (name, take, position) -> (
+                                name,
+                                if(take = 'max',
+                                    arrayMax(arrayMap(values -> values[position], extracts)),
+                                    arrayElementOrNull(
+                                        arrayFilter(value -> value != '', arrayMap(values -> values[position], extracts)),
+                                        if(take = 'first', 1, -1)))),
+                            {case_attributes:Array(String)},
+                            {takes:Array(String)},
+                            arrayEnumerate({case_attributes:Array(String)}))),
+                    'Map(String, String)')) AS raw_attributes,
+            mapApply(
+                (name, raw) -> (
+                    name,
+                    multiIf(
+                        startsWith(raw, '"'), JSONExtractString(raw),
+                        startsWith(raw, '{"$date"'), JSONExtractString(raw, '$date'),
+                        startsWith(raw, '{"$id"'), JSONExtractString(raw, '$id'),
+                        startsWith(raw, '{"$nested"'), JSONExtractString(raw, '$value'),
+                        raw)),
+                raw_attributes) AS shown_attributes
+        FROM paths
+        LEFT JOIN own ON own.object_id = paths.object_id
+    )
+SELECT
+    {tenant:String},
+    {process:String},
+    object_id,
+    {version:UInt64},
+    0,
+    fromUnixTimestamp64Micro(if(begins[1] >= 0, begins[1], lows[1]), 'UTC'),
+    fromUnixTimestamp64Micro(arrayMax(lows), 'UTC'),
+    NULL,
+    multiIf(
+        empty({ends:Array(String)}), 'unknown',
+        hasAny(activity_keys, arrayMap(name -> toUInt32(sipHash64(name)), {ends:Array(String)})), 'complete',
+        'open'),
+    if(empty({population_names:Array(String)}), '',
+        {population_names:Array(String)}[arrayFirstIndex(
+            (name, wanted) -> has(wanted, shown_attributes[name]),
+            {population_attributes:Array(String)},
+            {population_values:Array(Array(String))})]),
+    length(activity_keys),
+    sipHash64(activity_keys),
+    activity_keys,
+    arrayMap(
+        (assumed, stamp, next_stamp, next_begun) -> if(
+            assumed, -1, greatest(0, if(next_begun >= 0, next_begun, next_stamp) - stamp)),
+        assumptions, arrayPopBack(stamps), arrayPopFront(stamps), arrayPopFront(begins)),
+    if(arrayExists(begun -> begun >= 0, begins),
+        arrayMap((begun, stamp) -> if(begun >= 0, stamp - begun, -1), begins, stamps),
+        []),
+    source_keys,
+    actor_keys,
+    outcome_keys,
+    arrayCount(assumed -> assumed, assumptions),
+    arrayCount(is_day -> is_day, days),
+    length(activity_keys) - arrayUniq(activity_keys),
+    human,
+    retry,
+    shown_attributes
+FROM described
+SETTINGS
+    optimize_aggregation_in_order = 1,
+    optimize_read_in_order = 1,
+    query_plan_remove_redundant_sorting = 0

@@ -1,0 +1,38 @@
+-- The events of the selected cases, as an event log: one row each (case, activity, occurred_at, started_at, actor,
+-- lifecycle, attributes as JSON). Cases by id, events of a case in case order.
+-- Parameters: the filter (mining/filters.py), object_type, activities, lifecycles, ranks, top.
+SELECT
+    object_id AS case,
+    toString(activity) AS activity,
+    occurred_at,
+    started_at,
+    actor,
+    toString(lifecycle) AS lifecycle,
+    attributes
+FROM event_objects
+WHERE tenant = {tenant:String}
+    AND object_type = {object_type:String}
+    AND object_id IN
+    (
+        SELECT case_id
+        FROM
+        selected_cases(
+        tenant = {tenant:String},
+        process = {process:String},
+        since = {since:Nullable(DateTime64(6, 'UTC'))},
+        until = {until:Nullable(DateTime64(6, 'UTC'))},
+        anchor = {anchor:String},
+        attribute_names = {attribute_names:Array(String)},
+        attribute_values = {attribute_values:Array(Array(String))},
+        with_activities = {with_activities:Array(String)},
+        variants = {variants:Array(String)},
+        min_duration_us = {min_duration_us:Nullable(Int64)},
+        max_duration_us = {max_duration_us:Nullable(Int64)},
+        edge_source = {edge_source:String},
+        edge_target = {edge_target:String},
+        states = {states:Array(String)})
+    )
+    AND (empty({activities:Array(String)}) OR has({activities:Array(String)}, activity))
+    AND (empty({lifecycles:Array(String)}) OR has({lifecycles:Array(String)}, lifecycle))
+ORDER BY object_id, order_at, toUInt32(indexOf({ranks:Array(String)}, activity)), event_objects.source, sequence, event_objects.event_id
+LIMIT {top:UInt64}

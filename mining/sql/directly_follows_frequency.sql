@@ -1,0 +1,41 @@
+-- As directly_follows.sql without the quantiles: one row per (source, target) with frequency, assumed and mean_s.
+-- Parameters: the filter (mining/filters.py).
+WITH
+    pairs AS
+    (
+        SELECT
+            source,
+            target,
+            count() AS frequency,
+            countIf(wait_us < 0) AS assumed,
+            avgIf(wait_us, wait_us >= 0) AS mean_us
+        FROM
+        selected_cases(
+        tenant = {tenant:String},
+        process = {process:String},
+        since = {since:Nullable(DateTime64(6, 'UTC'))},
+        until = {until:Nullable(DateTime64(6, 'UTC'))},
+        anchor = {anchor:String},
+        attribute_names = {attribute_names:Array(String)},
+        attribute_values = {attribute_values:Array(Array(String))},
+        with_activities = {with_activities:Array(String)},
+        variants = {variants:Array(String)},
+        min_duration_us = {min_duration_us:Nullable(Int64)},
+        max_duration_us = {max_duration_us:Nullable(Int64)},
+        edge_source = {edge_source:String},
+        edge_target = {edge_target:String},
+        states = {states:Array(String)})
+        ARRAY JOIN arrayPopBack(activities) AS source, arrayPopFront(activities) AS target, waits_us AS wait_us
+        GROUP BY source, target
+    ),
+    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+SELECT
+    sources.name AS source,
+    targets.name AS target,
+    frequency,
+    assumed,
+    if(frequency = assumed, NULL, mean_us / 1e6) AS mean_s
+FROM pairs
+INNER JOIN named AS sources ON sources.key = pairs.source
+INNER JOIN named AS targets ON targets.key = pairs.target
+ORDER BY frequency DESC, source, target

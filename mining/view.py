@@ -1,0 +1,87 @@
+"""A process as it is asked about: the warehouse, the tenant and the definition together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from kernel.definitions import suggestion
+from kernel.errors import InputError, NotFound
+from kernel.process import ProcessDefinition, Processes
+from kernel.warehouse import Query, Warehouse, load_query
+from mining.filters import CaseFilter
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessView:
+    """One process of one tenant, ready for questions."""
+
+    warehouse: Warehouse
+    tenant: str
+    definition: ProcessDefinition
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The parameters that every query about this process has."""
+        return {"tenant": self.tenant, "process": self.definition.id}
+
+    def ask(self, query: Query, chosen: CaseFilter, **more: Any) -> pl.DataFrame:
+        """The rows of a query over the selected cases.
+
+        Raises
+        ------
+        InputError
+            The filter is anchored on due instants and the process promises nothing.
+        """
+        if chosen.anchor == "due" and (chosen.since or chosen.until):
+            raise InputError(
+                f"anchor due: {self.definition.id} has no promise, so no case is due; use started, ended or active"
+            )
+        return self.warehouse.query(query, self.scope | chosen.parameters() | more)
+
+    def check(self, chosen: CaseFilter) -> None:
+        """Refuse activities and attributes that the process does not have: a typo must not read as "no cases".
+
+        Raises
+        ------
+        NotFound
+            With a suggestion, and what there is.
+        """
+        if not chosen.activities and not chosen.attributes and not chosen.edge:
+            return
+        known = self.warehouse.query(load_query(__file__, "filter_words"), self.scope).row(0, named=True)
+        named = [*chosen.activities, *(chosen.edge or ())]
+        _refuse(named, known["activities"], f"{self.definition.id} has no activity")
+        _refuse([name for name, _ in chosen.attributes], known["attributes"], "no case attribute is called")
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The processes of one tenant: what a reader needs to ask about any of them."""
+
+    warehouse: Warehouse
+    tenant: str
+    processes: Processes
+
+    def all(self) -> list[ProcessDefinition]:
+        """The definitions, ordered by id; `DefinitionError` lists the problems of all files."""
+        return list(self.processes.all().values())
+
+    def view(self, process: str) -> ProcessView:
+        """One process; `NotFound` says which there are."""
+        return ProcessView(self.warehouse, self.tenant, self.processes.get(process))
+
+    def data_version(self, process: str) -> int:
+        """A number that changes whenever the answers about a process may; 0 before its first projection."""
+        scope = {"tenant": self.tenant, "process": process}
+        found = self.warehouse.query(load_query(__file__, "projection_state"), scope)
+        return int(found.item(0, "version")) if found.height else 0
+
+
+def _refuse(words: list[str], known: list[str], what: str) -> None:
+    for word in words:
+        if word not in known:
+            listed = ", ".join(sorted(known)[:30]) or "none"
+            raise NotFound(f"{what} {word!r}{suggestion(word, known)}; there are: {listed}")

@@ -1,0 +1,58 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from kernel.clock import FixedClock
+from kernel.schema import migrate
+from kernel.settings import load_settings
+from kernel.warehouse import Warehouse
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of public event logs beside the checkout; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("GEMBASCOPE_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the public logs are not at {folder} (set GEMBASCOPE_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clock() -> FixedClock:
+    """A clock that stands still unless a test moves it."""
+    return FixedClock(datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc))
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory, clock: FixedClock) -> Iterator[Warehouse]:
+    """One warehouse for the whole session: the embedded engine takes one folder per process. Tests keep apart by
+    tenant. With GEMBASCOPE_TEST_CLICKHOUSE=http it is reached over ClickHouse's HTTP protocol instead, with
+    GEMBASCOPE_TEST_CLICKHOUSE_URL on a server."""
+    home = tmp_path_factory.mktemp("home")
+    url = os.environ.get("GEMBASCOPE_TEST_CLICKHOUSE_URL")
+    with ExitStack() as stack:
+        if url is None and os.environ.get("GEMBASCOPE_TEST_CLICKHOUSE") == "http":
+            from clickhouse_server import running_server
+
+            url = stack.enter_context(running_server(home / "server", password="a password")).url("gembascope")
+        settings = load_settings(home=home, warehouse_url=url, query_rows=5_000_000)
+        opened = stack.enter_context(Warehouse(settings))
+        migrate(opened, clock)
+        yield opened
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """A tenant of the test's own."""
+    return "t" + hashlib.blake2b(request.node.nodeid.encode(), digest_size=10).hexdigest()

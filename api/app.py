@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import ingest, processes
+from api.routes import events, export, ingest, processes
 from kernel.clock import Clock
 from kernel.errors import GembascopeError
 from kernel.warehouse import Query
@@ -20,11 +20,17 @@ ALIVE = Query("alive", "SELECT 1")
 
 
 def create_app(
-    views: Views, clock: Clock, rules: GateRules, *, upload_folder: Path, pseudonym_key: str | None = None
+    views: Views,
+    clock: Clock,
+    rules: GateRules,
+    *,
+    upload_folder: Path,
+    pseudonym_key: str | None = None,
+    instance: str = "",
 ) -> FastAPI:
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
-    `app.state.rules` may be replaced before the first request, by an app that knows its inline scripts.
+    `instance` tells this service from others at `/healthz`, so that a command finds the one of its home.
     """
     app = FastAPI(
         title="Gembascope",
@@ -39,7 +45,9 @@ def create_app(
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
     errors.install(app)
     app.include_router(processes.router)
+    app.include_router(events.router)
     app.include_router(ingest.router)
+    app.include_router(export.router)
 
     @app.get("/api/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
@@ -47,7 +55,7 @@ def create_app(
 
     @app.get("/healthz", tags=["service"], summary="The process answers.")
     def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+        return {"status": "ok", "instance": instance}
 
     @app.get("/readyz", tags=["service"], summary="The warehouse answers too.")
     def readyz() -> JSONResponse:

@@ -66,8 +66,10 @@ def install(app: FastAPI) -> None:
     def refused(_: Request, error: HTTPException) -> JSONResponse:
         return problem(error.status_code, "http", str(error.detail))
 
-    @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
-        reference = uuid4().hex[:12]
-        log.error("unexpected error %s on %s", reference, request.url.path, exc_info=error)
-        return problem(500, "internal", f"something went wrong on our side; the log has it under {reference}")
+
+def unexpected(path: str, error: Exception) -> JSONResponse:
+    """The answer for an error that nobody foresaw; the log has the rest. The gate gives it, so that it is dressed like
+    every other answer."""
+    reference = uuid4().hex[:12]
+    log.error("unexpected error %s on %s", reference, path, exc_info=error)
+    return problem(500, "internal", f"something went wrong on our side; the log has it under {reference}")

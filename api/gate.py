@@ -19,11 +19,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import problem, unexpected
 
 COOKIE = "gembascope_session"
 OPEN_PATHS = ("/healthz", "/readyz")
 SMALL_BODY_BYTES = 2 << 20
+LOGIN_BODY_BYTES = 10_000
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -49,37 +50,63 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
-        if refusal is None and scope["type"] == "http" and scope["path"] == "/login":
-            refusal = await self._login(scope, receive)
-        if refusal is not None:
-            if scope["type"] == "websocket":
+        refusal = self._refusal(scope, Headers(scope=scope))
+        if scope["type"] == "websocket":
+            if refusal is None:
+                await self._app(scope, receive, send)
+            else:
                 await send({"type": "websocket.close", "code": 4403})
-                return
-            await refusal(scope, receive, self._dressed(send))
             return
-        limit = self._rules.max_upload_bytes if scope["path"] == "/api/v1/ingest" else SMALL_BODY_BYTES
-        await self._app(scope, _limited(receive, limit), self._dressed(send))
+        dressed = self._dressed(send)
+        if refusal is None and scope["path"] == "/login":
+            refusal = await self._login(scope, receive)
+        if refusal is None:
+            await self._pass_on(scope, receive, dressed)
+        else:
+            await refusal(scope, receive, dressed)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, and answer for what goes wrong inside before an answer has begun."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        limit = self._limit(scope)
+        try:
+            await self._app(scope, _limited(receive, limit), noted)
+        except Exception as error:
+            if begun:
+                raise
+            answer = _too_large(limit) if isinstance(error, TooLarge) else unexpected(scope["path"], error)
+            await answer(scope, receive, send)
+
+    def _limit(self, scope: Scope) -> int:
+        """How many bytes the body of this request may have."""
+        return {"/api/v1/ingest": self._rules.max_upload_bytes, "/login": LOGIN_BODY_BYTES}.get(
+            scope["path"], SMALL_BODY_BYTES
+        )
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if _hostname(headers.get("host", "")) not in self._rules.hosts:
             return problem(421, "host", "this service does not answer to that host name")
         path, method = scope["path"], scope.get("method", "GET")
         length = headers.get("content-length", "0")
-        limit = self._rules.max_upload_bytes if path == "/api/v1/ingest" else SMALL_BODY_BYTES
-        if not length.isdigit() or int(length[:20]) > limit:
-            return problem(413, "too_large", f"a request may be {limit} bytes here")
+        if not (length.isascii() and length.isdigit()) or int(length[:20]) > self._limit(scope):
+            return _too_large(self._limit(scope))
         if path in OPEN_PATHS or path == "/login":
             return None
         bearer = self._bearer(headers)
-        if bearer:
-            return None
+        if bearer is not None:
+            return None if bearer else problem(401, "unauthenticated", "that token is not right")
         session = self._session(headers)
         if self._rules.token is not None and not session:
             if path.startswith("/api/") or path == "/metrics" or method != "GET" or scope["type"] == "websocket":
                 return problem(401, "unauthenticated", "send the API token: Authorization: Bearer …")
-            return RedirectResponse(f"/login?next={quote(path)}", 303)
+            query = scope["query_string"].decode("latin-1")
+            return RedirectResponse(f"/login?next={quote(f'{path}?{query}' if query else path)}", 303)
         writing = method not in ("GET", "HEAD", "OPTIONS") or scope["type"] == "websocket"
         if writing and path.startswith("/api/"):
             return problem(401, "unauthenticated", "writing needs a token: Authorization: Bearer …")
@@ -87,10 +114,11 @@ class Gate:
             return problem(403, "cross_origin", "this request came from another site")
         return None
 
-    def _bearer(self, headers: Headers) -> bool:
+    def _bearer(self, headers: Headers) -> bool | None:
+        """Whether the token that was sent is one of ours; None when none was sent."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            return False
+            return None
         known = [self._rules.local_token, *([self._rules.token] if self._rules.token else [])]
         return any([hmac.compare_digest(given.encode(), token.encode()) for token in known])
 
@@ -112,9 +140,12 @@ class Gate:
         if scope["method"] != "POST":
             return HTMLResponse(LOGIN_PAGE.replace("@problem@", ""))
         body = b""
-        limited = _limited(receive, 10_000)
+        limited = _limited(receive, LOGIN_BODY_BYTES)
         while True:
-            message = await limited()
+            try:
+                message = await limited()
+            except TooLarge:
+                return _too_large(LOGIN_BODY_BYTES)
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
@@ -174,6 +205,14 @@ def _own_path(target: str) -> str:
     return target if re.fullmatch(r"/(?![/\\])[^\x00-\x20\\]*", target) else "/"
 
 
+class TooLarge(Exception):
+    """A body turned out longer than it may be."""
+
+
+def _too_large(limit: int) -> Response:
+    return problem(413, "too_large", f"a request may be {limit} bytes here")
+
+
 def _limited(receive: Receive, limit: int) -> Receive:
     """Stop reading a body that is longer than it may be, whatever its header says."""
     taken = 0
@@ -184,7 +223,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
             if taken > limit:
-                return {"type": "http.disconnect"}
+                raise TooLarge
         return message
 
     return limited

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
 from api.gate import LOOPBACK, GateRules
-from gembascope.service import Service, announced
+from gembascope.service import Service, announced, instance_of
 from gembascope.workspace import LocalWorkspace
 from kernel.clock import Clock
 from kernel.errors import SettingsError
 from kernel.settings import Settings
+
+ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def build_app(opened: LocalWorkspace, settings: Settings, *, local_token: str, host: str) -> FastAPI:
@@ -34,7 +40,8 @@ def build_app(opened: LocalWorkspace, settings: Settings, *, local_token: str, h
     )
     key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
     folder = settings.home.expanduser() / "uploads"
-    app = create_app(opened.views, opened.clock, rules, upload_folder=folder, pseudonym_key=key)
+    instance = instance_of(local_token)
+    app = create_app(opened.views, opened.clock, rules, upload_folder=folder, pseudonym_key=key, instance=instance)
     mount(app, opened.views)
     hashes.extend(app.state.csp_script_hashes)
     return app
@@ -82,8 +89,26 @@ def _run(settings: Settings, workspace: LocalWorkspace, listener: socket.socket,
     server = _Server(config, lambda: ready(url))
     home = settings.home.expanduser()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with announced(home, Service(_reachable(url, host), token, os.getpid())):
+    with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant)), _ended_by_signal():
         server.run(sockets=[listener])
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """SIGTERM ends the block as an exception. The server, when it has finished, raises the signal once more for
+    whoever started it; by default that would end the process with the home still open."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Server(uvicorn.Server):
@@ -114,4 +139,4 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _reachable(url: str, host: str) -> str:
     """The address for commands on this machine: a service on all addresses is reached by loopback."""
-    return url.replace(host, "127.0.0.1") if host == "0.0.0.0" else url
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:") if host in ANY_ADDRESS else url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,27 +10,31 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
+import polars as pl
 
 from api.loading import IngestOptions, load_file
+from gembascope.download import exported, receive
 from gembascope.service import find_service
 from ingest.quarantine import quarantine_reasons, quarantined
 from kernel import errors
 from kernel.clock import Clock, SystemClock
-from kernel.errors import GembascopeError, InputError, WarehouseUnavailable
+from kernel.errors import GembascopeError, InputError, Problem, SettingsError, WarehouseUnavailable
 from kernel.process import Processes
 from kernel.schema import migrate
 from kernel.settings import Settings
 from kernel.warehouse import Warehouse
 from mining.answers import ANSWERS, Document, case, describe, readiness, rows
-from mining.filters import read_filter
-from mining.view import Views
+from mining.filters import CaseFilter, read_filter
+from mining.selected_events import case_attributes, selected_events
+from mining.view import ProcessView, Views
 
 Progress = Callable[[str, int, int], None]
 Words = Mapping[str, Sequence[str]]
 
 
 class Workspace(Protocol):
-    """What the command line and the SDK ask of a home. Documents are those of `mining.answers`."""
+    """What the command line and the SDK ask of a home. Documents are those of `mining.answers`, frames those of
+    `mining.selected_events`."""
 
     def processes(self) -> Document: ...
 
@@ -43,6 +48,14 @@ class Workspace(Protocol):
 
     def quarantine(self, source: str | None, limit: int) -> Document: ...
 
+    def events(self, process: str, words: Words) -> pl.DataFrame: ...
+
+    def case_attributes(self, process: str, words: Words) -> pl.DataFrame: ...
+
+    def export(
+        self, process: str, kind: str, out: Path, words: Words, progress: Progress | None = None
+    ) -> Document: ...
+
     def close(self) -> None: ...
 
 
@@ -53,19 +66,26 @@ def open_workspace(settings: Settings, clock: Clock | None = None) -> Workspace:
     ------
     HomeInUse
         Another process holds the home and serves nothing.
+    SettingsError
+        The home's service acts for another tenant.
     """
     service = find_service(settings.home.expanduser()) if settings.warehouse_url is None else None
     if service is not None:
+        if service.tenant != settings.tenant:
+            raise SettingsError(
+                f"the service at {service.url} holds this home and acts for the tenant {service.tenant!r}, not for "
+                f"{settings.tenant!r}; stop it first, or choose its tenant"
+            )
         return RemoteWorkspace(service.url, service.token)
     return LocalWorkspace(settings, clock or SystemClock())
 
 
 class LocalWorkspace:
-    """A home opened by this process."""
+    """A home opened by this process. `warehouse`: one that is open already, and stays so when the workspace closes."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.settings, self.clock = settings, clock
-        self.warehouse = Warehouse(settings)
+    def __init__(self, settings: Settings, clock: Clock, warehouse: Warehouse | None = None) -> None:
+        self.settings, self.clock, self._lent = settings, clock, warehouse is not None
+        self.warehouse = warehouse or Warehouse(settings)
         try:
             migrate(self.warehouse, clock)
         except BaseException:
@@ -78,9 +98,27 @@ class LocalWorkspace:
         return {"processes": [describe(definition) for definition in self.views.all()]}
 
     def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
-        view, chosen = self.views.view(process), read_filter(words)
-        view.check(chosen)
+        view, chosen = self._selection(process, words)
         return ANSWERS[name](view, chosen, options)
+
+    def events(self, process: str, words: Words) -> pl.DataFrame:
+        return selected_events(*self._selection(process, words))
+
+    def case_attributes(self, process: str, words: Words) -> pl.DataFrame:
+        return case_attributes(*self._selection(process, words))
+
+    def export(self, process: str, kind: str, out: Path, words: Words, progress: Progress | None = None) -> Document:
+        from api.routes.export import export_file  # which loads the writers of all formats
+
+        view, chosen = self._selection(process, words)
+        report = None if progress is None else lambda done, total: progress("exporting", done, total)
+        wrote = export_file(view, chosen, kind, out, report)
+        return exported(process, kind, out, wrote.cases, wrote.events)
+
+    def _selection(self, process: str, words: Words) -> tuple[ProcessView, CaseFilter]:
+        chosen, view = read_filter(words), self.views.view(process)
+        view.check(chosen)
+        return view, chosen
 
     def case(self, process: str, case_id: str) -> Document:
         return case(self.views.view(process), case_id)
@@ -101,7 +139,8 @@ class LocalWorkspace:
         }
 
     def close(self) -> None:
-        self.warehouse.close()
+        if not self._lent:
+            self.warehouse.close()
 
 
 class RemoteWorkspace:
@@ -115,14 +154,19 @@ class RemoteWorkspace:
         return self._get("/api/v1/processes")
 
     def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
-        params = [(name_, value) for name_, values in words.items() for value in values]
-        return self._get(f"/api/v1/processes/{quote(process, safe='')}/{name}", [*params, *options.items()])
+        return self._get(f"/api/v1/processes/{_segment(process)}/{name}", [*_params(words), *options.items()])
 
     def case(self, process: str, case_id: str) -> Document:
-        return self._get(f"/api/v1/processes/{quote(process, safe='')}/cases/{quote(case_id, safe='')}")
+        return self._get(f"/api/v1/processes/{_segment(process)}/cases/{_segment(case_id)}")
 
     def readiness(self, process: str) -> Document:
-        return self._get(f"/api/v1/processes/{quote(process, safe='')}/readiness")
+        return self._get(f"/api/v1/processes/{_segment(process)}/readiness")
+
+    def events(self, process: str, words: Words) -> pl.DataFrame:
+        return self._get_frame(f"/api/v1/processes/{_segment(process)}/events", _params(words))
+
+    def case_attributes(self, process: str, words: Words) -> pl.DataFrame:
+        return self._get_frame(f"/api/v1/processes/{_segment(process)}/case-attributes", _params(words))
 
     def ingest(self, path: Path, options: IngestOptions, progress: Progress | None = None) -> Document:
         if not path.is_file():
@@ -152,16 +196,36 @@ class RemoteWorkspace:
         params = [("limit", str(limit)), *([("source", source)] if source else [])]
         return self._get("/api/v1/quarantine", params)
 
+    def export(self, process: str, kind: str, out: Path, words: Words, progress: Progress | None = None) -> Document:
+        address = f"/api/v1/processes/{_segment(process)}/export"
+        params = [*_params(words), ("kind", kind), ("with_mapping", "true")]
+        with (
+            self._answering(),
+            self._client.stream("GET", address, params=tuple(params), timeout=None) as answer,
+        ):
+            if answer.status_code != 200:
+                answer.read()
+                raise _error_of(answer)
+            receive(answer, out, kind, progress)
+            cases, events = (int(answer.headers[f"Gembascope-{name}"]) for name in ("Cases", "Events"))
+        return exported(process, kind, out, cases, events)
+
     def close(self) -> None:
         self._client.close()
 
     def _get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Document:
+        document: Document = msgspec.json.decode(self._content(path, params))
+        return document
+
+    def _get_frame(self, path: str, params: Sequence[tuple[str, str]]) -> pl.DataFrame:
+        return pl.read_ipc_stream(self._content(path, params))
+
+    def _content(self, path: str, params: Sequence[tuple[str, str]]) -> bytes:
         with self._answering():
             answer = self._client.get(path, params=tuple(params))
         if answer.status_code != 200:
             raise _error_of(answer)
-        document: Document = msgspec.json.decode(answer.content)
-        return document
+        return answer.content
 
     def _answering(self) -> Any:
         return _Answering(str(self._client.base_url))
@@ -181,6 +245,15 @@ class _Answering:
             raise WarehouseUnavailable(
                 f"the service at {self._url} does not answer ({type(error).__name__})"
             ) from error
+
+
+def _segment(text: str) -> str:
+    """A text as one part of an address. Dots too: clients and servers resolve `..` before anyone can ask for it."""
+    return quote(text, safe="").replace(".", "%2E")
+
+
+def _params(words: Words) -> list[tuple[str, str]]:
+    return [(name, value) for name, values in words.items() for value in values]
 
 
 def _reported(stream: Any, total: int, progress: Progress | None) -> Iterator[bytes]:
@@ -203,17 +276,18 @@ def _error_of(answer: httpx.Response) -> GembascopeError:
 
 
 def _of_reason(reason: str, detail: str) -> GembascopeError:
-    for kind in _kinds(GembascopeError):
-        if kind.reason == reason and kind is not errors.DefinitionError:
-            return kind(detail)
-    return InputError(detail)
+    return _made(next((kind for kind in _kinds(GembascopeError) if kind.reason == reason), InputError), detail)
 
 
 def _named(name: str, detail: str) -> GembascopeError:
-    for kind in _kinds(GembascopeError):
-        if kind.__name__ == name and kind is not errors.DefinitionError:
-            return kind(detail)
-    return InputError(detail)
+    return _made(next((kind for kind in _kinds(GembascopeError) if kind.__name__ == name), InputError), detail)
+
+
+def _made(kind: type[GembascopeError], detail: str) -> GembascopeError:
+    if kind is not errors.DefinitionError:
+        return kind(detail)
+    found = [re.fullmatch(r"(.*?):(\d+): (.*)", line) for line in detail.splitlines()]
+    return errors.DefinitionError([Problem(part[1], int(part[2]), part[3]) for part in found if part is not None])
 
 
 def _kinds(kind: type[GembascopeError]) -> Iterator[type[GembascopeError]]:

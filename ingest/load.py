@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from ingest.ahead import ahead
 from ingest.files import TABLES, XesKeys, open_log, open_table, recognise
 from ingest.formats.base import Batch, Limits
 from ingest.mapping import Mapping, complete, zone
@@ -28,8 +30,8 @@ from kernel.errors import InputError, TooManyBad
 from kernel.events import EVENT_FRAME
 from kernel.warehouse import Warehouse, load_query
 
-STEP_ROWS = 250_000
-STEP_BYTES = 64 << 20
+STEP_ROWS = 100_000
+STEP_BYTES = 32 << 20
 TOLERATED = 100
 """Bad rows that never stop a load, whatever share of a small file they are."""
 
@@ -121,10 +123,11 @@ class Load:
         )
         total = request.path.stat().st_size
         try:
-            for batch in batches:
-                self._take(batch, origin, report)
-                if progress is not None:
-                    progress(batch.bytes_read, total)
+            with closing(ahead(batches)) as read:
+                for batch in read:
+                    self._take(batch, origin, report)
+                    if progress is not None:
+                        progress(batch.bytes_read, total)
             self._flush(origin, report)
         except InputError:
             self._flush(origin, report)
@@ -231,7 +234,11 @@ class Load:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        events = pl.concat([batch.events for batch in pending]) if len(pending) > 1 else pending[0].events
+        events = (
+            pl.concat([batch.events for batch in pending], how="diagonal") if len(pending) > 1 else pending[0].events
+        )
+        if "source" in events.columns:  # where the file names the systems, of some events perhaps
+            events = events.with_columns(pl.col("source").fill_null(report.source))
         objects = pl.concat([batch.objects for batch in pending])
         links = pl.concat([batch.links for batch in pending])
         if events.is_empty() and objects.is_empty() and links.is_empty():

@@ -75,8 +75,32 @@ class Mapping(BaseModel):
     error_code: str | None = Field(default=None, description="Column of the error code.")
     value: str | None = Field(default=None, description="Column of the money value.")
     currency: str | None = Field(default=None, description="Column of its currency, or a code such as =EUR.")
+    precision: str | None = Field(
+        default=None, description="Column that says how exact the time is: us, ms, s, min or day."
+    )
+    time_kind: str | None = Field(default=None, description="Column with happened, entered or posted.")
+    trace_id: str | None = Field(default=None, description="Column of the distributed trace.")
+    span_id: str | None = Field(default=None, description="Column of the span in that trace.")
+    event_id_optional: bool = Field(default=False, description="Rows may have no event id.")
+    case_type: str | None = Field(
+        default=None, min_length=1, description="Object type of the cases; case:PROCESS when absent."
+    )
     objects: tuple[ObjectColumn, ...] = Field(default=(), description="Further objects of each event.")
+    object_list: str | None = Field(
+        default=None,
+        description="Column with all objects of an event as a JSON list of [type, id, qualifier]; empty: the case.",
+    )
+    repeats: str | None = Field(
+        default=None,
+        description="Column with true where the row gives an event of an earlier row again, for another case.",
+    )
     case_columns: tuple[str, ...] = Field(default=(), description="Columns that are attributes of the case.")
+    json_columns: tuple[str, ...] = Field(
+        default=(), description="Columns of attributes whose values are JSON; empty means there is none."
+    )
+    attribute_names: dict[str, str] = Field(
+        default_factory=dict, description="Names of attributes whose columns are called otherwise, by column."
+    )
     drop: tuple[str, ...] = Field(default=(), description="Columns that are not kept.")
 
     @field_validator("timezone")
@@ -122,7 +146,7 @@ def complete(mapping: Mapping, columns: list[str], *, accept_guess: bool) -> Map
     """
     guessed = guess(columns)
     if accept_guess:
-        taken = set(mapping.model_dump().values()) - {None} if mapping.case else set()
+        taken = {getattr(mapping, name) for name in COLUMN_FIELDS} - {None} if mapping.case else set()
         gaps = {k: v for k, v in guessed.items() if getattr(mapping, k) is None and v not in taken}
         mapping = mapping.model_copy(update=gaps)
     listed = ", ".join(repr(column) for column in columns[:40]) + (" …" if len(columns) > 40 else "")
@@ -136,6 +160,8 @@ def complete(mapping: Mapping, columns: list[str], *, accept_guess: bool) -> Map
     named = [(name, value) for name, value in mapping if name in COLUMN_FIELDS and value is not None]
     named += [("objects", item.column) for item in mapping.objects]
     named += [("case_columns", column) for column in mapping.case_columns]
+    named += [("json_columns", column) for column in mapping.json_columns]
+    named += [("attribute_names", column) for column in mapping.attribute_names]
     for name, column in named:
         if column not in columns and not (name == "currency" and column.startswith("=")):
             raise MappingError(f"no column {column!r} for {name}{suggestion(column, columns)}. Columns: {listed}")
@@ -144,7 +170,8 @@ def complete(mapping: Mapping, columns: list[str], *, accept_guess: bool) -> Map
 
 COLUMN_FIELDS = (
     *("case", "activity", "time", "start", "seen", "event_id", "source", "sequence", "revision", "actor"),
-    *("actor_kind", "lifecycle", "outcome", "error_code", "value", "currency"),
+    *("actor_kind", "lifecycle", "outcome", "error_code", "value", "currency", "precision", "time_kind"),
+    *("trace_id", "span_id", "object_list", "repeats"),
 )
 """The fields of a mapping that name one column."""
 

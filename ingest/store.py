@@ -96,7 +96,9 @@ class EventStore:
                 )
             if not links.is_empty():
                 self._append("object_links", origin, batch, links)
-            return self._relate(origin, batch, again=False)
+            outcome = self._relate(origin, batch, again=False)
+            self._warehouse.release_memory()
+            return outcome
 
     def _next_batch(self) -> int:
         """Batches are numbered by the microsecond they began, and always upwards."""
@@ -111,11 +113,13 @@ class EventStore:
             source.alias("source"),
             _order_at(origin.zone).alias("order_at"),
             pl.col("seen_at").fill_null(now),
-            occurrence.alias("occurrence"),
+            # An event without an id of its own is its content: it has copies, and they have no revisions.
+            pl.when(pl.col("source_event_id") == "").then(0).otherwise("revision").cast(pl.UInt64).alias("revision"),
+            pl.when(pl.col("source_event_id") == "").then(occurrence).otherwise(0).cast(pl.UInt64).alias("occurrence"),
         ).select("tenant", "source", "order_at", "occurrence", *EVENT_FRAME)
         if (staged["source_event_id"] != "").any():
             staged = staged.unique(
-                [name for name in staged.columns if name not in ("seen_at", "sequence", "occurrence")],
+                [name for name in staged.columns if name not in ("seen_at", "sequence")],
                 keep="first",
                 maintain_order=True,
             )

@@ -6,19 +6,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
+import msgspec
 import polars as pl
 
 from ingest.formats.base import Batch, Rejected
+from ingest.formats.xes_fields import read_objects
 from ingest.mapping import CASE_PREFIX, COLUMN_FIELDS, Mapping, zone
 from ingest.timestamps import detect_format, needs_zone, parse_stamps
+from kernel.attributes import encode_value
 from kernel.errors import MappingError
-from kernel.events import EVENT_FRAME, INSTANT, MONEY, OBJECT_FRAME
+from kernel.events import EVENT_FRAME, INSTANT, MONEY, OBJECT_FRAME, PRECISIONS
 
 FIRST_INSTANT = datetime(1970, 1, 1, tzinfo=timezone.utc)
 LAST_INSTANT = datetime(2200, 1, 1, tzinfo=timezone.utc)
 CLOSED_LISTS = {
     "actor_kind": ["", "human", "system", "agent"],
     "outcome": ["", "ok", "error", "retry", "timeout", "rejected"],
+    "precision": ["", *PRECISIONS],
+    "time_kind": ["", "happened", "entered", "posted"],
 }
 ISO_FORMS = (
     *(f"%Y-%m-%d{s}{t}{z}" for s in "T " for t in ("%H:%M:%S%.f", "%H:%M") for z in ("%z", "Z", "")),
@@ -39,7 +44,8 @@ class TableMapper:
         """Events of the frame's rows; `rows` holds each row's number in its file, counted from 1.
 
         A row without case, activity or readable time, with a NUL character, a time outside 1970 to 2199, or a
-        word where a closed list is expected is rejected with its number, its reason and itself.
+        word where a closed list is expected is rejected with its number, its reason and itself. A row that repeats
+        an event gives no event; it can tell attributes of its case.
         """
         m = self.mapping
         if m.case is None or m.activity is None or m.time is None:
@@ -68,11 +74,28 @@ class TableMapper:
             "outcome",
             "error_code",
             "currency",
+            "time_kind",
+            "trace_id",
+            "span_id",
+            "object_list",
+            "repeats",
         ):
             column = getattr(m, name)
             if column is not None and not (name == "currency" and column.startswith("=")):
                 columns[name] = text[column]
+        if m.precision is not None:
+            columns["precision"] = pl.select(
+                pl.when(text[m.precision] == "").then(precision).otherwise(text[m.precision])
+            ).to_series()
         work = pl.DataFrame(columns)
+        broken = {name: _broken_json(text[name]) for name in m.json_columns if name in text}
+        if m.object_list is not None:
+            references = _reference_lists(text[m.object_list])
+            work = work.with_columns(references.alias("references"))
+            broken[m.object_list] = (text[m.object_list] != "") & references.is_null()
+        for name, wrong in broken.items():
+            if wrong.any():
+                work = work.with_columns(wrong.alias(f"broken {name}"))
         for name in ("sequence", "revision"):
             column = getattr(m, name)
             if column is not None:
@@ -181,11 +204,18 @@ class TableMapper:
             wrong = pl.col("value_given") & pl.col("value").is_null()
             checks.append((wrong, pl.lit("value: is not a decimal number")))
         for name in ("event_id", "source"):
-            if name in work.columns:
+            if name in work.columns and not (name == "event_id" and self.mapping.event_id_optional):
                 checks.append((pl.col(name) == "", pl.lit(f"{name}: is empty")))
         for name in ("case", "activity", "actor", "event_id"):
             if name in work.columns:
                 checks.append((pl.col(name).str.contains("\0", literal=True), pl.lit(f"{name}: holds a NUL")))
+        for name in self.mapping.json_columns:
+            if f"broken {name}" in work.columns:
+                checks.append((pl.col(f"broken {name}"), pl.lit(f"{name}: is not JSON")))
+        listing = self.mapping.object_list
+        if f"broken {listing}" in work.columns:
+            message = pl.lit(f"{listing}: is not a JSON list of [type, id, qualifier]")
+            checks.append((pl.col(f"broken {listing}"), message))
         found = [pl.when(wrong).then(message) for wrong, message in checks]
         return work.select(pl.coalesce(found).alias("reason")).to_series()
 
@@ -193,8 +223,12 @@ class TableMapper:
         """The columns without a meaning of their own, as one canonical JSON object per row."""
         m = self.mapping
         used = {getattr(m, name) for name in COLUMN_FIELDS} | {item.column for item in m.objects}
-        rest = sorted(c for c in text if c not in used and not self._is_case_column(c))
-        pieces = [_piece(frame[name], text[name], name) for name in rest]
+        rest = [c for c in text if c not in used and not self._is_case_column(c)]
+        named = sorted((m.attribute_names.get(c, c), c) for c in rest)
+        pieces = [
+            _json_piece(text[column], name) if column in m.json_columns else _piece(frame[column], text[column], name)
+            for name, column in named
+        ]
         if not pieces:
             return pl.Series("attributes", ["{}"]).new_from_index(0, frame.height)
         table = pl.DataFrame({str(i): piece for i, piece in enumerate(pieces)})
@@ -206,7 +240,7 @@ class TableMapper:
 
     def _events(self, good: pl.DataFrame, text: dict[str, pl.Series]) -> pl.DataFrame:
         m = self.mapping
-        refs = [_reference(pl.lit(self.object_type), good["case"], pl.lit(""))]
+        refs = [_reference(pl.lit(m.case_type or self.object_type), good["case"], pl.lit(""))]
         for item in m.objects:
             refs.append(_reference(pl.lit(item.type), text[item.column], pl.lit(item.qualifier)))
         if len(refs) == 1:
@@ -216,10 +250,12 @@ class TableMapper:
             objects = table.select(
                 pl.concat_list(pl.all()).list.filter(pl.element().struct.field("id") != "")
             ).to_series()
+        if m.object_list is not None:
+            objects = pl.select(pl.coalesce(good["references"], objects)).to_series()
         currency = m.currency[1:] if m.currency is not None and m.currency.startswith("=") else None
         defaults: dict[str, pl.Expr] = {
             "source_event_id": pl.col("event_id") if m.event_id is not None else pl.lit(""),
-            "time_kind": pl.lit("happened"),
+            "time_kind": pl.lit("happened"),  # as where the column is there and empty
             "started_at": pl.lit(None, dtype=INSTANT),
             "seen_at": pl.lit(None, dtype=INSTANT),
             "sequence": pl.col("row").cast(pl.UInt64),
@@ -236,19 +272,22 @@ class TableMapper:
         ]
         if m.source is not None:
             chosen.append(pl.col("source"))
-        return good.select(chosen)
+        events = good.select(chosen).with_columns(pl.col("time_kind").replace("", "happened"))
+        return events if m.repeats is None else events.filter(good["repeats"] != "true")
 
     def _objects(self, good: pl.DataFrame, text: dict[str, pl.Series]) -> pl.DataFrame:
         frames = []
         for name in sorted(c for c in text if self._is_case_column(c)):
-            table = pl.DataFrame({"id": good["case"], "value": _json_text(text[name]), "given": text[name] != ""})
+            values = text[name] if name in self.mapping.json_columns else _json_text(text[name])
+            table = pl.DataFrame({"id": good["case"], "value": values, "given": text[name] != ""})
+            attribute = self.mapping.attribute_names.get(name, name.removeprefix(CASE_PREFIX))
             frames.append(
                 table.filter("given")
                 .unique(["id", "value"], maintain_order=True)
                 .select(
-                    pl.lit(self.object_type).alias("type"),
+                    pl.lit(self.mapping.case_type or self.object_type).alias("type"),
                     "id",
-                    pl.lit(name.removeprefix(CASE_PREFIX)).alias("attribute"),
+                    pl.lit(attribute).alias("attribute"),
                     "value",
                     pl.lit(None, dtype=INSTANT).alias("changed_at"),
                 )
@@ -294,6 +333,34 @@ def _piece(column: pl.Series, text: pl.Series, name: str) -> pl.Series:
         encoded = pl.DataFrame({name: values}).select(pl.struct(name).struct.json_encode()).to_series()
         encoded = encoded.str.slice(1).str.head(-1)
     return pl.select(pl.when(given).then(encoded).otherwise(None)).to_series()
+
+
+def _json_piece(text: pl.Series, name: str) -> pl.Series:
+    """`"name":value` per row from values that are JSON already; null where the row has none."""
+    encoded = pl.lit(encode_value(name) + ":") + text
+    return pl.select(pl.when(text != "").then(encoded).otherwise(None)).to_series()
+
+
+def _broken_json(text: pl.Series) -> pl.Series:
+    """Whether each text is there and no JSON."""
+    wrong = []
+    for value in text.unique():
+        try:
+            msgspec.json.decode(value or "null")
+        except (msgspec.MsgspecError, RecursionError):
+            wrong.append(value)
+    return text.is_in(wrong)
+
+
+def _reference_lists(text: pl.Series) -> pl.Series:
+    """The objects that each JSON list names; null where the text is empty or no such list."""
+    found: list[list[dict[str, str]] | None] = []
+    for value in text:
+        try:
+            found.append(read_objects(value) if value else None)
+        except (msgspec.MsgspecError, ValueError):
+            found.append(None)
+    return pl.Series(found, dtype=EVENT_FRAME["objects"])
 
 
 def _reference(type_: pl.Expr, ids: pl.Series, qualifier: pl.Expr) -> pl.Series:

@@ -64,7 +64,7 @@ class Warehouse:
             bootstrap = self._connect(database=None, reading=False)
             create = "CREATE DATABASE IF NOT EXISTS {name:Identifier} ENGINE = Atomic"
             bootstrap.command(create, {"name": self.database})
-            self._writer = self._connect(database=self.database, reading=False)
+            self._writer: Any = self._connect(database=self.database, reading=False)
         except BaseException:
             self.close()
             raise
@@ -124,8 +124,31 @@ class Warehouse:
             if client is None:
                 client = self._connect(database=self.database, reading=True)
             yield client
+        except BaseException:
+            self._discard(client)
+            client = None
+            raise
         finally:
             self._readers.put(client)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        with self._write_lock:
+            if self._writer is None:
+                self._writer = self._connect(database=self.database, reading=False)
+            try:
+                yield self._writer
+            except BaseException:
+                self._discard(self._writer)
+                self._writer = None
+                raise
+
+    def _discard(self, client: Any) -> None:
+        """Close a client after an error: the embedded engine leaves the half answer of a query that failed in its
+        connection, and the next answer would begin with it."""
+        if client is not None:
+            self._opened.remove(client)
+            client.close()
 
     def query(self, query: Query, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The rows that `query` gives, as a frame with its schema even when empty.
@@ -142,18 +165,18 @@ class Warehouse:
 
     def read_for_write(self, query: Query, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """As `query`, without budgets: for the loader and the projection, never on a request path."""
-        with self._write_lock, _translated(query.name):
-            return _frame(self._writer.query_arrow(query.text, parameters=dict(parameters or {})))
+        with self._writing() as client, _translated(query.name):
+            return _frame(client.query_arrow(query.text, parameters=dict(parameters or {})))
 
     def command(self, query: Query, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives no rows (DDL, INSERT … SELECT)."""
-        with self._write_lock, _translated(query.name):
-            self._writer.command(query.text, parameters=dict(parameters or {}))
+        with self._writing() as client, _translated(query.name):
+            client.command(query.text, parameters=dict(parameters or {}))
 
     def insert_parquet(self, table: str, data: bytes) -> None:
         """Append Parquet bytes to `table`, columns by name; resent by the driver, it still counts once."""
-        with self._write_lock, _translated(f"insert into {table}"):
-            self._writer.raw_insert(
+        with self._writing() as client, _translated(f"insert into {table}"):
+            client.raw_insert(
                 table, insert_block=data, fmt="Parquet", settings={"insert_deduplication_token": uuid4().hex}
             )
 
@@ -162,6 +185,11 @@ class Warehouse:
         """Hold all writes of this process: for a sequence that must not interleave."""
         with self._write_lock:
             yield
+
+    def release_memory(self) -> None:
+        """Let the embedded engine give freed memory back: after each step of a long load, else it keeps the peaks."""
+        if self._lock_file is not None:
+            self.command(Query("release_memory", "SYSTEM JEMALLOC PURGE"))
 
     def close(self) -> None:
         for client in self._opened:

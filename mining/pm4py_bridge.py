@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from kernel.attributes import decode, encode_value
 from kernel.errors import InputError
-from kernel.warehouse import load_query
 from mining.filters import EVERYTHING, CaseFilter
+from mining.selected_events import MAX_EVENTS, case_attributes, selected_events
 from mining.summary import log_summary
 from mining.view import ProcessView
 
 if TYPE_CHECKING:
     import pandas
-
-MAX_EVENTS = 1_000_000
-"""Beyond, a frame of Python objects is the wrong tool."""
+    import polars as pl
 
 CASE, ACTIVITY, TIME, START = "case:concept:name", "concept:name", "time:timestamp", "start_timestamp"
 RESOURCE, LIFECYCLE = "org:resource", "lifecycle:transition"
@@ -28,10 +26,10 @@ def to_pm4py(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pandas.DataF
 
     One row per event: `case:concept:name`, `concept:name` (activity) and `time:timestamp` (UTC, microseconds) are
     always there; `start_timestamp`, `org:resource` and `lifecycle:transition` where at least one event has them,
-    with None (NaT) for the others. Then a column per event attribute, by name, and per case attribute (text) with
-    `case:` before its name, also by name. An attribute whose column name is taken already gets `attribute:` before
-    it. Cases by id, events of a case in case order; methods of pm4py sort again by time, which keeps that order
-    except around events known to the day only. Events stored since the last refresh may be in it already.
+    missing (None, NaN or NaT) for the others. Then a column per event attribute, by name, and per case attribute
+    (text) with `case:` before its name, also by name. An attribute whose column name is taken already gets
+    `attribute:` before it. Cases by id, events of a case in case order; methods of pm4py sort again by time, which
+    keeps that order except around events known to the day only. Events stored since the last refresh may be in it.
 
     Raises
     ------
@@ -44,19 +42,11 @@ def to_pm4py(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pandas.DataF
         raise InputError(f"{view.definition.id}: no case is selected, so there is no log to hand over")
     if found.events > MAX_EVENTS:
         raise _too_many(found.events)
-    definition = view.definition
-    events = view.ask(
-        load_query(__file__, "case_log"),
-        chosen,
-        object_type=definition.object_type,
-        activities=list(definition.activities),
-        lifecycles=list(definition.lifecycles),
-        ranks=list(definition.order),
-        top=MAX_EVENTS + 1,
-    )
-    if events.height > MAX_EVENTS:
-        raise _too_many(events.height)
+    return pm4py_frame(selected_events(view, chosen, most=MAX_EVENTS), case_attributes(view, chosen))
 
+
+def pm4py_frame(events: pl.DataFrame, attributes_of_cases: pl.DataFrame) -> pandas.DataFrame:
+    """The frame of `to_pm4py` from the frames of `mining.selected_events`, wherever they were read."""
     import pandas as pd
 
     cases = events["case"].to_list()
@@ -72,8 +62,7 @@ def to_pm4py(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pandas.DataF
         if any(values):
             columns[name] = pd.Series(values, dtype=object)
     _add(columns, _event_attributes(events["attributes"].to_list()), prefix="")
-    per_case = view.ask(load_query(__file__, "case_attributes"), chosen)
-    texts = dict(zip(per_case["case"].to_list(), per_case["attributes"].to_list(), strict=True))
+    texts = dict(attributes_of_cases.select("case", "attributes").iter_rows())
     known = {case: decode(text) for case, text in texts.items()}
     _add(columns, [known.get(case, {}) for case in cases], prefix="case:")
     return pd.DataFrame(columns)
@@ -97,7 +86,7 @@ def _plain(value: Any) -> Any:
 
 
 def _add(columns: dict[str, Any], rows: list[dict[str, Any]], prefix: str) -> None:
-    """A column per attribute that any row has; rows without it hold None."""
+    """A column per attribute that any row has; it is missing from the others."""
     import pandas as pd
 
     for name in sorted({name for row in rows for name in row}):

@@ -38,7 +38,7 @@ def case_(process: str, case_id: str, views: TheViews) -> Document:
     return case(views.view(process), case_id)
 
 
-def _filters(
+def filters(
     since: Annotated[str | None, Query(description="From this time on: 2026-01-31 or with time and zone.")] = None,
     until: Annotated[str | None, Query(description="Before this time.")] = None,
     anchor: Annotated[str, Query(description="What is compared: started, ended, active or due.")] = "started",
@@ -90,7 +90,7 @@ def _register(name: str) -> None:
         answer,
         methods=["GET"],
         summary=f"The answer of `gembascope {name}`.",
-        dependencies=[Depends(_filters)],
+        dependencies=[Depends(filters)],
         openapi_extra={"parameters": extra} if extra else None,
     )
 

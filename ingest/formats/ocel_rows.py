@@ -300,9 +300,14 @@ class OcelRows:
             "sequence": self._numbers,
             "actor": self._actors,
         }
+        source = self._fields.pop("source")
         for name, values in self._fields.items():
             columns[name] = _field_column(name, values, found.get(name), count)
-        return pl.DataFrame({name: columns[name] for name in EVENT_FRAME}, schema=EVENT_FRAME)
+        frame = pl.DataFrame({name: columns[name] for name in EVENT_FRAME}, schema=EVENT_FRAME)
+        if source:
+            named = [source.get(row) for row in range(count)]
+            frame = frame.with_columns(pl.Series("source", named, dtype=pl.String))
+        return frame
 
 
 def _field_column(name: str, given: dict[int, Any], found: list[Any] | None, count: int) -> pl.Series:

@@ -134,7 +134,9 @@ class OcelStage:
     # Collecting -------------------------------------------------------------------------------------
 
     def add_events(self, events: pl.DataFrame) -> None:
-        """Adds rows of EVENT_FRAME."""
+        """Adds rows of EVENT_FRAME, with or without the extra column `source`."""
+        if "source" not in events.columns:
+            events = events.with_columns(pl.lit("").alias("source"))
         rows = events.select(_EVENT_COLUMNS).iter_rows()
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", map(self._event, rows))
 

@@ -78,8 +78,10 @@ FIELD_KINDS: Mapping[str, Kind] = {
     "trace_id": "string",
     "span_id": "string",
     "revision": "integer",
+    "source": "string",
 }
-"""The event fields that OCEL lacks, with the kind of the attribute that carries each."""
+"""The event fields that OCEL lacks, with the kind of the attribute that carries each. `source`, the system that told
+the event, is an extra column of a frame and is there only where any event names one."""
 
 _CLOSED: Mapping[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
@@ -215,7 +217,7 @@ def accepts_field(field: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
     if field == "value":
         return isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,32}(\.[0-9]{1,6})?", value) is not None
-    return isinstance(value, str)
+    return isinstance(value, str) and (field != "source" or value != "")
 
 
 def renamed_object(object_type: str, object_id: str) -> str:

@@ -21,7 +21,7 @@ from ingest.formats.compression import BoundedStream, open_bounded
 from kernel import attributes
 from kernel.errors import UnreadableFile
 
-CSV_BLOCK_BYTES = 16 << 20
+CSV_BLOCK_BYTES = 8 << 20
 """Largest CSV record; also the piece that is parsed at a time."""
 
 
@@ -118,13 +118,16 @@ class CsvReader:
             raise UnreadableFile(f"{self._path.name}: after row {row}: a quote opens and is never closed")
 
     def _checked(self, values: pl.DataFrame, numbers: pl.Series, rejected: list[Rejected], bytes_read: int) -> Piece:
-        frame = values.with_columns(pl.all().cast(pl.String, strict=False))
-        bad = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
-        if bad.any():
-            for number, raw in zip(numbers.filter(bad), values.filter(bad).rows(), strict=True):
-                rejected.append(Rejected(f"row {number}", "is not UTF-8 text", repr(raw)[:10_000]))
-            frame, numbers = frame.filter(~bad), numbers.filter(~bad)
-        return Piece(frame, numbers, rejected, bytes_read)
+        try:
+            return Piece(values.cast(pl.String), numbers, rejected, bytes_read)
+        except pl.exceptions.ComputeError:
+            pass
+        # Some value is not UTF-8: find the records that hold one, by hand, since a cast is all or nothing.
+        bad = pl.Series([any(not _is_text(value) for value in row) for row in values.rows()], dtype=pl.Boolean)
+        for number, raw in zip(numbers.filter(bad), values.filter(bad).rows(), strict=True):
+            rejected.append(Rejected(f"row {number}", "is not UTF-8 text", repr(raw)[:10_000]))
+        good = values.filter(~bad)
+        return Piece(good.cast(pl.String), numbers.filter(~bad), rejected, bytes_read)
 
     def _open(self, stream: io.RawIOBase) -> Any:
         def keep(row: Any) -> str:
@@ -294,7 +297,7 @@ def _one_type(values: list[Any]) -> list[Any]:
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Nested columns as JSON text; categories as text; bytes as text."""
+    """Nested columns as JSON text; categories as text; bytes as text where they are, else in hexadecimal."""
     casts = []
     for name, dtype in frame.schema.items():
         if isinstance(dtype, pl.Struct):
@@ -304,6 +307,9 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
             casts.append(wrapped.str.slice(5).str.head(-1).alias(name))
         elif isinstance(dtype, pl.Categorical | pl.Enum | pl.Decimal | pl.Time | pl.Duration):
             casts.append(pl.col(name).cast(pl.String))
+        elif dtype == pl.Binary:
+            text = all(_is_text(value) for value in frame[name].drop_nulls())
+            casts.append(pl.col(name).cast(pl.String) if text else pl.col(name).bin.encode("hex"))
     return frame.with_columns(casts)
 
 
@@ -331,6 +337,14 @@ def _distinct(names: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return distinct
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _plain(error: BaseException) -> str:

@@ -4,7 +4,8 @@ A trace is an object: its id is the trace's `concept:name`, each further trace a
 Traces of one name in a file are one object. An event's `concept:name` is its activity, `time:timestamp` its
 `occurred_at`, `lifecycle:transition` its lifecycle as written, `org:resource` its actor. `cost:total` and
 `cost:currency` together become money where the sum is a number that is stored exactly. What is lifted out is not
-repeated in `attributes`, unless it has attributes of its own. All else stays there with its type.
+repeated in `attributes`, unless it has attributes of its own. Keys of our own exports are lifted back too
+(`ingest.formats.xes_fields`). All else stays there with its type.
 
 What the file declares (extensions, globals, classifiers, attributes of the log) supplies no values. Whatever
 cannot be kept without a guess is refused with its reason: a trace without an id before its first event, an event
@@ -23,6 +24,7 @@ from ingest.formats.base import BATCH_ROWS, Batch, Limits
 from ingest.formats.compression import open_bounded
 from ingest.formats.xes_batch import BatchBuilder
 from ingest.formats.xes_columns import JSON, LIFECYCLE, RESOURCE, Column, Keys, Table
+from ingest.formats.xes_fields import TYPE, trace_rows
 from ingest.formats.xes_tokens import BYTES_PER_ELEMENT, Tokens, TokenStream
 from ingest.formats.xes_values import (
     RAW_CHARS,
@@ -34,7 +36,7 @@ from ingest.formats.xes_values import (
     scalar,
     value_of,
 )
-from kernel.attributes import encode_value
+from kernel.attributes import decode, encode_value
 from kernel.errors import UnreadableFile
 
 _CHUNK_BYTES = 16 << 10  # small: the tokens of one chunk stay in the processor's cache
@@ -215,16 +217,18 @@ class XesReader:
                 raise ValueError(f"the trace gives the attribute {key[:60]!r} twice")
             if not key:
                 raise ValueError("an attribute of the trace has an empty key")
+            rows = trace_rows(key, value) if value is not None else []
             trace.keys.add(key)
         except ValueError as error:
             self._builder.reject(f"trace {trace.number}", str(error), raw_element(self._tokens, at, end + 1))
             return
-        if value is None:
-            return
-        if in_head:
-            trace.attributes.append((key, value))
+        if key == TYPE and value is not None and in_head:
+            trace.object_type = str(decode(value)) or None
+        elif in_head:
+            trace.attributes += rows
         elif trace.case_id is not None:
-            self._builder.object_row(trace.case_id, key, value)
+            for name, text in rows:
+                self._builder.object_row(trace.object_type, trace.case_id, name, text)
 
     def _keyed_value(self, trace: _Trace, at: int, end: int, in_head: bool) -> tuple[str, str | None]:
         """Key and JSON value of a trace attribute; no value where it is the id of the trace and nothing else."""
@@ -248,11 +252,11 @@ class XesReader:
     def _open_events(self, trace: _Trace) -> None:
         """The head of the trace is complete: nothing after it can name the trace any more."""
         trace.events_from = self._sequence
-        self._builder.case(trace.case_id, trace.number, self._sequence)
+        self._builder.case(trace.case_id, trace.number, self._sequence, trace.object_type)
         if trace.case_id is not None:
-            self._builder.object_row(trace.case_id, "", "null")
+            self._builder.object_row(trace.object_type, trace.case_id, "", "null")
             for key, value in trace.attributes:
-                self._builder.object_row(trace.case_id, key, value)
+                self._builder.object_row(trace.object_type, trace.case_id, key, value)
         trace.attributes = []
 
     def _close(self, trace: _Trace) -> None:
@@ -291,7 +295,7 @@ class XesReader:
 class _Trace:
     """The open trace. `events_from` is the number of the last event before its first; None in its head."""
 
-    __slots__ = ("attributes", "case_id", "events_from", "head", "head_chars", "keys", "number")
+    __slots__ = ("attributes", "case_id", "events_from", "head", "head_chars", "keys", "number", "object_type")
 
     def __init__(self, number: int, sequence: int) -> None:
         self.number = number
@@ -299,6 +303,7 @@ class _Trace:
         self.events_from: int | None = None
         self.attributes: list[tuple[str, str]] = []
         self.keys: set[str] = set()
+        self.object_type: str | None = None  # where the trace names its own
         self.head: Tokens = []
         self.head_chars = 0
 

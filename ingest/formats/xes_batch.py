@@ -22,6 +22,7 @@ from ingest.formats.xes_columns import (
     amount,
     event_rows,
 )
+from ingest.formats.xes_fields import MARK
 from ingest.formats.xes_values import RAW_CHARS, quoted, scalar
 from ingest.formats.xes_writer import attribute_xml
 from kernel.attributes import decode, encode
@@ -45,8 +46,8 @@ class BatchBuilder:
         self._timezone = timezone
         self._shapes: dict[tuple[tuple[object, ...], tuple[object, ...]], Table] = {}
         self._tables: dict[tuple[Column, ...], Table] = {}
-        self._cases: list[tuple[int, str, int]] = []  # number of the last event before it, id, trace number
-        self._objects: tuple[list[str], list[str], list[str]] = ([], [], [])
+        self._cases: list[tuple[int, str, int, str]] = []  # number of the last event before it, id, trace number, type
+        self._objects: tuple[list[str], list[str], list[str], list[str]] = ([], [], [], [])
         self._event_frames: list[pl.DataFrame] = []
         self._object_frames: list[pl.DataFrame] = []
         self._rejected: list[tuple[int, Rejected]] = []
@@ -91,14 +92,15 @@ class BatchBuilder:
         self._last_sequence = sequence
         return None if packed else table
 
-    def case(self, case_id: str | None, number: int, events_before: int) -> None:
-        """The events from here on belong to this trace."""
-        self._cases.append((events_before, case_id or "", number))
+    def case(self, case_id: str | None, number: int, events_before: int, object_type: str | None) -> None:
+        """The events from here on belong to this trace; `object_type` where it names its own."""
+        self._cases.append((events_before, case_id or "", number, object_type or self._object_type))
         if self._unseen and case_id is not None:
             self._unseen.discard(self._case_key)
 
-    def object_row(self, object_id: str, attribute: str, value: str) -> None:
-        ids, attributes, values = self._objects
+    def object_row(self, object_type: str | None, object_id: str, attribute: str, value: str) -> None:
+        types, ids, attributes, values = self._objects
+        types.append(object_type or self._object_type)
         ids.append(object_id)
         attributes.append(attribute)
         values.append(value)
@@ -127,7 +129,7 @@ class BatchBuilder:
         self._unseen = None
         batch = Batch(bytes_read=bytes_read)
         if self._event_frames:
-            batch.events = pl.concat(self._event_frames)
+            batch.events = pl.concat(self._event_frames, how="diagonal")
         if self._object_frames:
             batch.objects = pl.concat(self._object_frames)
         batch.rejected = [rejected for _, rejected in sorted(self._rejected, key=lambda each: each[0])]
@@ -142,15 +144,15 @@ class BatchBuilder:
             for each in refused:
                 self._reject_row(each)
         if frames and any(map(len, frames)):
-            self._event_frames.append(self._with_objects(pl.concat(frames)))
-        ids, attributes, values = self._objects
+            self._event_frames.append(self._with_objects(pl.concat(frames, how="diagonal")))
+        types, ids, attributes, values = self._objects
         if ids:
-            data = {"type": self._object_type, "id": ids, "attribute": attributes, "value": values}
+            data = {"type": types, "id": ids, "attribute": attributes, "value": values}
             frame = pl.DataFrame(data).with_columns(changed_at=None)
             self._object_frames.append(frame.select(pl.col(name).cast(dtype) for name, dtype in OBJECT_FRAME.items()))
         self._tables.clear()
         self._shapes.clear()
-        self._objects = ([], [], [])
+        self._objects = ([], [], [], [])
         del self._cases[:-1]
 
     def _with_objects(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -158,11 +160,12 @@ class BatchBuilder:
         before = np.array([case[0] for case in self._cases], dtype=np.uint64)
         number = np.searchsorted(before, frame["sequence"].to_numpy(), side="left") - 1
         ids = pl.Series([case[1] for case in self._cases], dtype=pl.String).gather(number)
-        reference = pl.struct(type=pl.lit(self._object_type), id=ids, qualifier=pl.lit(""))
-        return frame.with_columns(objects=pl.concat_list(reference)).select(EVENT_FRAME.names())
+        types = pl.Series([case[3] for case in self._cases], dtype=pl.String).gather(number)
+        reference = pl.struct(type=types, id=ids, qualifier=pl.lit(""))
+        return _placed(frame.with_columns(objects=pl.concat_list(reference)))
 
     def _reject_row(self, refused: Refused) -> None:
-        before, case_id, trace = self._cases[bisect_right(self._cases, refused.sequence - 1, key=lambda c: c[0]) - 1]
+        before, case_id, trace, _ = self._cases[bisect_right(self._cases, refused.sequence - 1, key=lambda c: c[0]) - 1]
         columns = list(refused.table.row(refused.row))
         doubled = {key for (tag, key), _ in columns if tag == JSON}
         pieces = []
@@ -192,6 +195,17 @@ class BatchBuilder:
         }
         kept = sorted(taken)
         return (*(columns[n] for n in kept), (PACKED, "")), [*(values[n] for n in kept), encode(attributes)]
+
+
+def _placed(frame: pl.DataFrame) -> pl.DataFrame:
+    """What was lifted apart in its place; `source` stays a column where the file names any."""
+    lifted = [name for name in frame.columns if name.startswith(MARK)]
+    if MARK + "repeats" in lifted:
+        frame = frame.filter(pl.col(MARK + "repeats").is_null())
+    given = [name for name in ("sequence", "objects") if MARK + name in lifted]
+    frame = frame.with_columns(pl.coalesce(MARK + name, name).alias(name) for name in given)
+    source = [pl.col(MARK + "source").alias("source")] if MARK + "source" in lifted else []
+    return frame.select(*EVENT_FRAME, *source)
 
 
 def _named(case_key: str, keys: Keys) -> set[str]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from ingest.formats.instants import END_US, FIRST_US, read_instants
+from ingest.formats.xes_fields import APART, FIELDS, MARK, lifted
 from ingest.formats.xes_values import SCALARS, scalar
 from kernel.attributes import encode_value
 from kernel.events import EVENT_FRAME, INSTANT, MONEY
@@ -68,6 +69,9 @@ class Keys:
         cost = next((n for n, (tag, key) in enumerate(columns) if key == COST and tag in ("int", "float")), None)
         if cost is not None and ("string", CURRENCY) in columns:
             found.update(value=cost, currency=columns.index(("string", CURRENCY)))
+        for number, (tag, key) in enumerate(columns):
+            if tag == "string" and key in FIELDS:
+                found[key] = number
         return found
 
 
@@ -117,7 +121,8 @@ def amount(text: str, currency: str) -> Decimal | None:
 def event_rows(table: Table, keys: Keys, timezone: ZoneInfo | None) -> tuple[pl.DataFrame, list[Refused]]:
     """The good events of a table and the others.
 
-    One row per event, with the columns of `kernel.events.EVENT_FRAME` but `objects`, in file order.
+    One row per event, with the columns of `kernel.events.EVENT_FRAME` but `objects`, in file order, and what is
+    lifted apart (`ingest.formats.xes_fields`).
     """
     roles, count = table.roles, len(table.sequence)
     bad: dict[int, str] = {}
@@ -147,6 +152,10 @@ def event_rows(table: Table, keys: Keys, timezone: ZoneInfo | None) -> tuple[pl.
         money = pl.Series([amount(*each) for each in zip(*pair, strict=True)], dtype=MONEY)
         data["value"], data["currency"] = money, _kept(pair[1], money.is_not_null())
     data["attributes"] = _attributes(table, taken, money, bad, timezone)
+    for key, name in FIELDS.items():
+        if key in roles:
+            column = lifted(name, table.column(roles[key]), data, bad)
+            data[column.name or name] = column
 
     refused = [Refused(table.sequence[row], reason, table, row) for row, reason in sorted(bad.items())]
     if len(bad) == count:
@@ -170,7 +179,7 @@ def _completed(frame: pl.DataFrame) -> pl.DataFrame:
         (pl.col(name) if name in frame.columns else pl.lit(usual.get(name, ""))).cast(dtype).alias(name)
         for name, dtype in EVENT_FRAME.items()
         if name != "objects"
-    )
+    ).with_columns(frame[MARK + name] for name in APART if MARK + name in frame.columns)
 
 
 def _empty() -> pl.DataFrame:

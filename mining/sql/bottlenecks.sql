@@ -32,7 +32,7 @@ WITH
         (source, target) -> (toUInt32(sipHash64(source)), toUInt32(sipHash64(target))),
         {target_sources:Array(String)},
         {target_targets:Array(String)}) AS targeted,
-    ranked AS
+    counted AS
     (
         SELECT
             source,
@@ -45,7 +45,17 @@ WITH
                 toFloat64({target_waits_us:Array(Int64)}[indexOf(targeted, (source, target))]), median_us))) AS over_us
         FROM pairs
         GROUP BY source, target
-        ORDER BY over_us DESC, source, target
+    ),
+    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key),
+    ranked AS
+    (
+        SELECT
+            counted.source AS source, counted.target AS target, target_us, frequency, quantiles_us, over_us,
+            sources.name AS source_name, targets.name AS target_name
+        FROM counted
+        INNER JOIN named AS sources ON sources.key = counted.source
+        INNER JOIN named AS targets ON targets.key = counted.target
+        ORDER BY over_us DESC, source_name, target_name
         LIMIT {top:UInt64}
     ),
     held AS
@@ -54,11 +64,10 @@ WITH
         FROM pairs
         WHERE (source, target) IN (SELECT source, target FROM ranked)
         GROUP BY source, target
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    )
 SELECT
-    sources.name AS source,
-    targets.name AS target,
+    ranked.source_name AS source,
+    ranked.target_name AS target,
     ranked.frequency AS frequency,
     held.cases AS cases,
     quantiles_us[1] / 1e6 AS p50_s,
@@ -67,6 +76,4 @@ SELECT
     target_us / 1e6 AS target_s
 FROM ranked
 INNER JOIN held ON (held.source = ranked.source) AND (held.target = ranked.target)
-INNER JOIN named AS sources ON sources.key = ranked.source
-INNER JOIN named AS targets ON targets.key = ranked.target
 ORDER BY hours_over_target DESC, source, target

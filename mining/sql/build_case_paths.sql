@@ -125,7 +125,9 @@ WITH
                             (name, take, position) -> (
                                 name,
                                 if(take = 'max',
-                                    arrayMax(arrayMap(values -> values[position], extracts)),
+                                    arraySort(
+                                        value -> (isNotNull(toFloat64OrNull(value)), ifNull(toFloat64OrNull(value), 0), value),
+                                        arrayMap(values -> values[position], extracts))[-1],
                                     arrayElementOrNull(
                                         arrayFilter(value -> value != '', arrayMap(values -> values[position], extracts)),
                                         if(take = 'first', 1, -1)))),

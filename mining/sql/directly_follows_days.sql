@@ -7,7 +7,7 @@ WITH
             edge.1 AS source,
             edge.2 AS target,
             sum(edge.3) AS frequency,
-            sum(edge.3 - edge.4) AS assumed,
+            sum(toUInt64(edge.3 - edge.4)) AS assumed,
             sum(edge.5) / sum(edge.4) AS mean_us
         FROM day_figures FINAL
         ARRAY JOIN edges AS edge

@@ -24,8 +24,6 @@ WITH
         ARRAY JOIN arrayPopBack(actors) AS source, arrayPopFront(actors) AS target
         WHERE source != 0 AND target != 0
         GROUP BY source, target
-        ORDER BY frequency DESC, source, target
-        LIMIT {top:UInt64}
     ),
     named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'actor' AND key IN (SELECT source FROM pairs UNION DISTINCT SELECT target FROM pairs) GROUP BY key)
 SELECT sources.name AS source, targets.name AS target, frequency
@@ -33,3 +31,4 @@ FROM pairs
 INNER JOIN named AS sources ON sources.key = pairs.source
 INNER JOIN named AS targets ON targets.key = pairs.target
 ORDER BY frequency DESC, source, target
+LIMIT {top:UInt64}

@@ -14,14 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from kernel.calendar import (
-    ALWAYS_OPEN,
-    SEARCH_LIMIT,
-    BusinessCalendar,
-    CalendarDefinition,
-    Closure,
-    PublicHolidays,
-)
+from kernel.calendar import ALWAYS_OPEN, SEARCH_LIMIT, BusinessCalendar
+from kernel.calendar_definition import CalendarDefinition, Closure, PublicHolidays
 
 WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 MINUTE = timedelta(minutes=1)

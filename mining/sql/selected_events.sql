@@ -1,13 +1,22 @@
--- The events of the selected cases, as an event log: one row each (case, activity, occurred_at, started_at, actor,
--- lifecycle, attributes as JSON). Cases by id, events of a case in case order.
+-- The events of the selected cases, as an event log: one row each (case, event_id as hex, activity, occurred_at,
+-- precision, started_at, source, actor, actor_kind, lifecycle, outcome, error_code, value, currency, attributes as
+-- JSON). Cases by id, events of a case in case order.
 -- Parameters: the filter (mining/filters.py), object_type, activities, lifecycles, ranks, top.
 SELECT
     object_id AS case,
+    lower(hex(event_id)) AS event_id,
     toString(activity) AS activity,
     occurred_at,
+    toString(precision) AS precision,
     started_at,
+    toString(source) AS source,
     actor,
+    toString(actor_kind) AS actor_kind,
     toString(lifecycle) AS lifecycle,
+    toString(outcome) AS outcome,
+    toString(error_code) AS error_code,
+    value,
+    toString(currency) AS currency,
     attributes
 FROM event_objects
 WHERE tenant = {tenant:String}

@@ -1,0 +1,136 @@
+/* What the pages do in the browser without asking the server: follow links in place, paint the map, keep the widgets
+   and the address in step. The address is the only state: a widget changes the address, and the address the widget. */
+(function () {
+  "use strict";
+
+  const HOME_VIEW = "time";
+  const TITLES = { "/variants": "Which ways do cases run?", "/cases": "Which cases are these?", "/case": "Case" };
+
+  function query() {
+    return new URLSearchParams(window.location.search);
+  }
+
+  /* Go to another address of the pages without loading the document anew; the same address is no step. */
+  function go(address) {
+    if (address === window.location.pathname + window.location.search) return;
+    const elsewhere = address.split("?")[0] !== window.location.pathname;
+    window.history.pushState({}, "", address);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    if (elsewhere) window.scrollTo(0, 0);
+  }
+
+  function change(word, value) {
+    const words = query();
+    if (value === null) words.delete(word);
+    else words.set(word, value);
+    const text = words.toString().replace(/\+/g, "%20");
+    go(window.location.pathname + (text ? "?" + text : ""));
+  }
+
+  /* The step that an address asks for, else the one at which the map opens. */
+  function wantedStep(map) {
+    const asked = Number.parseInt(query().get("detail"), 10) - 1;
+    return map.steps[asked] && map.steps[asked].drawing ? asked : map.default_step;
+  }
+
+  function select(selected) {
+    window.dash_clientside.set_props("selected", { data: selected });
+    if (selected && window.innerWidth < 992) {
+      const side = document.getElementById("side");
+      window.setTimeout(() => { if (side) side.scrollIntoView({ block: "start" }); }, 150);
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const link = event.target.closest("a.go");
+    if (link && link.origin === window.location.origin) {
+      event.preventDefault();
+      go(link.pathname + link.search);
+      return;
+    }
+    const pick = event.target.closest("button.pick");
+    if (!pick) return;
+    select("source" in pick.dataset ? { source: pick.dataset.source, target: pick.dataset.target } : null);
+  });
+  document.addEventListener("map-edge", (event) => select(event.detail));
+  document.addEventListener("map-activity", (event) => select(event.detail));
+
+  const pages = {
+    drawMap: function (map, search, selected) {
+      const same = window.dash_clientside.no_update;
+      const place = document.getElementById("map");
+      const area = document.getElementById("map-area");
+      if (!place || !area) return [same, same];
+      area.hidden = map === null;
+      if (!map) {
+        place.replaceChildren();
+        return [same, same];
+      }
+      const step = wantedStep(map);
+      const mode = (query().get("view") || HOME_VIEW) === "frequency" ? "frequency" : "time";
+      window.gembascope.drawMap(place, map, { mode: mode, step: step, selected: selected });
+      return [step + 1, map.steps.map((one) => ({ value: one.index + 1, label: one.name }))];
+    },
+
+    chooseDetail: function (value, map) {
+      if (!map || !value || value === wantedStep(map) + 1) return;
+      change("detail", String(value));
+    },
+
+    chooseProcess: function (value, current) {
+      if (!value || !current || value === current) return;
+      const path = window.location.pathname === "/case" ? "/cases" : window.location.pathname;
+      const view = query().get("view");
+      go(path + "?process=" + encodeURIComponent(value) + (view ? "&view=" + encodeURIComponent(view) : ""));
+    },
+
+    readOrder: function () {
+      return query().get("order") || "longest";
+    },
+
+    chooseOrder: function (value) {
+      if (value && value !== (query().get("order") || "longest")) change("order", value);
+    },
+
+    renewGrid: function () {
+      if (!document.getElementById("grid")) return;
+      try {
+        window.dash_ag_grid.getApi("grid").purgeInfiniteCache();
+      } catch (error) {
+        return; // the grid is not up yet and will ask by itself
+      }
+    },
+
+    openCase: function (cell) {
+      if (!cell || cell.colId === "case") return;
+      const link = document.querySelector('#grid [row-index="' + Number(cell.rowIndex) + '"] a.go');
+      if (link) go(link.pathname + link.search);
+    },
+
+    openFilters: function (clicks) {
+      return Boolean(clicks);
+    },
+
+    navbar: function (opened, navbar) {
+      return Object.assign({}, navbar, { collapsed: { mobile: !opened } });
+    },
+
+    arrive: function (path) {
+      // The drawer of filters brings a header of its own, and a page has one banner at most.
+      const header = document.querySelector(".mantine-AppShell-header");
+      if (header) header.setAttribute("role", "group");
+      document.title = (TITLES[path] || "Process map") + " · Gembascope";
+      return false;
+    },
+  };
+
+  window.dash_clientside = Object.assign(window.dash_clientside || {}, { pages: pages });
+
+  /* The first cell of a case list: a real link, so that it opens in a new tab too. */
+  const renderers = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  renderers.CaseLink = function (props) {
+    if (!props.data) return window.React.createElement("span", { className: "dim" }, "…");
+    return window.React.createElement("a", { className: "go", href: props.data.address }, props.value);
+  };
+})();

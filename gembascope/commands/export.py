@@ -1,0 +1,89 @@
+"""`gembascope export`: a process's log as a file for other tools, or to load it elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from gembascope import render
+from gembascope.commands.options import COMMON, FILTERS, Process, console, filter_words, print_json, workspace
+from gembascope.workspace import Progress as Report
+from ingest.export import KINDS, kind_of_file, mapping_file
+from kernel.errors import InputError
+
+app = typer.Typer()
+
+Out = Annotated[Path, typer.Option("--out", help="File to write: .xes, .xes.gz, .json, .sqlite, .parquet or .csv.")]
+Format = Annotated[str | None, typer.Option("--format", help=f"{', '.join(KINDS)}; by the file's name when absent.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+
+
+def _export(**given: Any) -> None:
+    process, out, force = given.pop("process"), given.pop("out"), given.pop("force")
+    home, tenant, json = (given.pop(key) for key in COMMON)
+    kind = kind_of_file(out, given.pop("format"))
+    _check_place(out, kind, force=force)
+    with workspace(home, tenant) as asked, _progress(out.name) as report:
+        found = asked.export(process, kind, out, filter_words(**given), report)
+    if json:
+        print_json(found)
+        return
+    shown = console()
+    shown.print(f"wrote {out}: {render.count(found['cases'])} cases, {render.count(found['events'])} events")
+    if found["mapping"] is not None:
+        shown.print(f"to load it: gembascope ingest {out} --process {process} --mapping {found['mapping']}")
+
+
+def _check_place(out: Path, kind: str, *, force: bool) -> None:
+    """Refuse, before any work, what cannot be written or must not be replaced."""
+    if not out.parent.is_dir():
+        raise InputError(f"out: there is no folder {out.parent}")
+    for path in (out, mapping_file(out, kind)):
+        if path is None or not (path.exists() or path.is_symlink()):
+            continue
+        if path.is_dir():
+            raise InputError(f"out: {path} is a folder")
+        if not force:
+            raise InputError(f"out: {path} exists; --force replaces it")
+
+
+@contextmanager
+def _progress(file_name: str) -> Iterator[Report]:
+    """A bar on standard error while the export runs; nothing where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Progress(*columns, console=console(error=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(f"{phase} {render.name(file_name)}", total=total)
+            bar.update(tasks[phase], completed=done, total=total)
+
+        yield report
+
+
+def _register() -> None:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own: dict[str, tuple[Any, Any]] = {
+        "process": (Process, inspect.Parameter.empty),
+        "out": (Out, inspect.Parameter.empty),
+        "format": (Format, None),
+        "force": (Force, False),
+    }
+    parameters = [
+        inspect.Parameter(name, keyword, default=default, annotation=kind)
+        for name, (kind, default) in (own | FILTERS | COMMON).items()
+    ]
+    _export.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    _export.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    _export.__doc__ = "Write a process's log as XES, OCEL 2.0, Parquet or CSV."
+    app.command("export")(_export)
+
+
+_register()

@@ -1,0 +1,203 @@
+"""The command line as a person meets it: help, documents, errors, and a load that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from gembascope.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEMBASCOPE_")}
+    return kept | {"GEMBASCOPE_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def command(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+        arguments = [sys.executable, "-m", "gembascope.cli", *words]
+        env = environment(home or tmp_path / "home")
+        return subprocess.run(arguments, capture_output=True, text=True, env=env, timeout=120, check=False)
+
+    return command
+
+
+def small_log(path: Path, rows: int = 40) -> Path:
+    steps = ["Placed", "Paid", "Shipped", "Delivered"]
+    frame = pl.DataFrame(
+        {
+            "case_id": [f"SO-{row // 4:06}" for row in range(rows)],
+            "activity": [steps[row % 4] for row in range(rows)],
+            "timestamp": [f"2026-01-{1 + row % 28:02}T{row % 24:02}:00:00Z" for row in range(rows)],
+            "resource": [f"clerk-{row % 7}" for row in range(rows)],
+        }
+    )
+    frame.write_csv(path)
+    return path
+
+
+def test_help_lists_every_command_in_a_blink(run: Run) -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    for name, (_, summary) in COMMANDS.items():
+        assert name in shown.stdout
+        assert summary.split()[0] in shown.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_says_what_the_table_says(run: Run, name: str) -> None:
+    shown = run(name, "--help")
+    assert shown.returncode == 0, shown.stderr
+    words = re.sub(r"[\s│]+", " ", shown.stdout)
+    assert COMMANDS[name][1] in words
+
+
+def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
+    log = small_log(tmp_path / "orders.csv")
+    refused = run("ingest", str(log), "--process", "orders")
+    assert refused.returncode == 3
+    assert "--case case_id --activity activity --time timestamp" in refused.stderr
+    loaded = run("ingest", str(log), "--process", "orders", "--guess", "--json")
+    assert loaded.returncode == 0, loaded.stderr
+    report = json.loads(loaded.stdout)
+    assert {name: report[name] for name in ("received", "stored", "duplicate", "quarantined", "refused")} == {
+        "received": 40,
+        "stored": 40,
+        "duplicate": 0,
+        "quarantined": 0,
+        "refused": 0,
+    }
+    again = json.loads(run("ingest", str(log), "--process", "orders", "--guess", "--json").stdout)
+    assert (again["stored"], again["duplicate"]) == (0, 40)
+    summary = json.loads(run("log", "orders", "--json").stdout)
+    assert (summary["cases"], summary["events"], summary["activities"]) == (10, 40, 4)
+    shown = run("variants", "orders")
+    assert "variants" in shown.stdout
+    assert "Placed" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("nonsense",), 2, "No such command"),
+        (("log",), 2, "Missing argument"),
+        (("log", "orders"), 3, "no process 'orders'; none is loaded yet"),
+        (("ingest", "nowhere.csv", "--process", "orders"), 3, "nowhere.csv: there is no such file"),
+        (("ingest", "x.csv", "--process", "Not An Id"), 3, "cannot be an id"),
+        (("ingest", "x.csv", "--process", "p", "--max-bad", "many"), 3, "max-bad: 'many' is not a share"),
+        (("ingest", "x.csv", "--process", "p", "--timezone", "Mars/Base"), 3, "no time zone is called 'Mars/Base'"),
+        (("serve", "--host", "0.0.0.0"), 6, "refusing to listen on 0.0.0.0"),
+        (("demo", "--host", "0.0.0.0"), 6, "refusing to listen on 0.0.0.0"),
+        (("log", "orders", "--tenant", "../x"), 6, "GEMBASCOPE_TENANT"),
+    ],
+)
+def test_errors_go_to_stderr_with_their_exit_code(run: Run, words: tuple[str, ...], code: int, message: str) -> None:
+    ended = run(*words)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert message in re.sub(r"[\s│]+", " ", ended.stderr)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_filter_with_a_typo_is_not_an_empty_answer(run: Run, tmp_path: Path) -> None:
+    run("ingest", str(small_log(tmp_path / "o.csv")), "--process", "orders", "--guess")
+    typo = run("log", "orders", "--activity", "Payd")
+    assert typo.returncode == 3
+    assert "orders has no activity 'Payd' (did you mean Paid?)" in typo.stderr
+
+
+def test_check_lists_the_problems_of_all_files(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "tenants" / "local" / "processes"
+    folder.mkdir(parents=True)
+    (folder / "a.yaml").write_text("id: a\nobjct_type: order\n")
+    (folder / "b.yaml").write_text("id: c\nobject_type: order\n")
+    ended = run("check")
+    assert ended.returncode == 5
+    assert "a.yaml:2: objct_type: not a known field (did you mean object_type?)" in ended.stderr
+    assert "b.yaml:1: id: 'c' is not the file's name" in ended.stderr
+
+
+def test_doctor_shows_settings_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env = environment(tmp_path / "home") | {"GEMBASCOPE_API_TOKEN": "open sesame"}
+    words = [sys.executable, "-m", "gembascope.cli", "doctor"]
+    shown = subprocess.run(words, capture_output=True, text=True, env=env, timeout=60, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert "GEMBASCOPE_API_TOKEN" in shown.stdout
+    assert "open sesame" not in shown.stdout + shown.stderr
+
+
+CONTENT = """
+import sys
+from pathlib import Path
+from kernel.clock import SystemClock
+from kernel.settings import load_settings
+from kernel.warehouse import Query, Warehouse
+tables = {
+    "events": "* EXCEPT (ingested_at, seen_at, batch)",
+    "event_objects": "* EXCEPT (batch)",
+    "names": "*",
+    "case_paths": "* EXCEPT (version)",
+    "day_figures": "* EXCEPT (version)",
+}
+with Warehouse(load_settings(home=Path(sys.argv[1]))) as warehouse:
+    for table, columns in tables.items():
+        final = "" if table in ("events", "event_objects") else "FINAL"
+        text = f"SELECT count() AS n, groupBitXor(sipHash64(toString(tuple({columns})))) AS h FROM {table} {final}"
+        print(table, *warehouse.query(Query(table, text)).row(0))
+    sums = "SELECT toString(state), received, stored, duplicate, quarantined FROM loads FINAL"
+    print(*warehouse.query(Query("loads", sums)).rows())
+"""
+
+
+def content(home: Path) -> str:
+    """Everything the warehouse holds, as counts and order-free hashes."""
+    words = [sys.executable, "-c", CONTENT, str(home)]
+    shown = subprocess.run(
+        words, capture_output=True, text=True, env=environment(home), cwd=ROOT, timeout=60, check=True
+    )
+    return shown.stdout
+
+
+def test_a_load_killed_at_any_moment_ends_like_an_undisturbed_one(run: Run, tmp_path: Path) -> None:
+    log = small_log(tmp_path / "orders.csv", rows=300_000)
+    words = ("ingest", str(log), "--process", "orders", "--guess", "--json")
+    begun = time.monotonic()
+    undisturbed: dict[str, Any] = json.loads(run(*words, home=tmp_path / "whole").stdout)
+    took = time.monotonic() - begun
+    killed = tmp_path / "killed"
+    kills = 0
+    for share in (0.35, 0.5, 0.65, 0.8):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gembascope.cli", *words],
+            env=environment(killed),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(took * share)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+    assert kills, "every run ended before it could be killed"
+    ended = run(*words, home=killed)
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["received"] == undisturbed["received"] == 300_000
+    if not report["files"][0]["already_loaded_at"]:
+        assert report["stored"] == 300_000
+    assert content(killed) == content(tmp_path / "whole")

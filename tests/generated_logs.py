@@ -1,0 +1,112 @@
+"""Small random logs with everything that makes order and identity hard: ties, business dates, several sources and
+cases per event, repeated and conflicting ids, equal rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+from logs import START, Happened, ObjectRef, Told, case_ref
+from reference import MICROSECOND, Path
+
+from mining.filters import STATES, CaseFilter
+
+ACTIVITIES = ("A", "B", "C", "Ärger 2")
+CASES = ("1", "2", "3", "10")
+SOURCES = ("shop", "erp")
+MIDNIGHT = START.replace(hour=0)
+ORDERS = st.lists(st.sampled_from(ACTIVITIES), unique=True, max_size=4).map(tuple)
+
+
+def _references() -> st.SearchStrategy[tuple[ObjectRef, ...]]:
+    case = st.sampled_from(CASES).map(case_ref)
+    named = st.tuples(st.sampled_from(("case:p", "parcel")), st.sampled_from(CASES), st.sampled_from(("", "of")))
+    return st.one_of(st.tuples(case), st.lists(st.one_of(case, named), min_size=1, max_size=3).map(tuple))
+
+
+@st.composite
+def _happened(draw: st.DrawFn) -> Happened:
+    precision = draw(st.sampled_from(("us", "us", "s", "min", "day")))
+    day = timedelta(days=draw(st.integers(0, 2)))
+    moment = START + day + timedelta(minutes=draw(st.integers(0, 3)))
+    if precision == "us":
+        moment += MICROSECOND * draw(st.sampled_from((0, 0, 1, 30_000_000)))
+    if precision == "day":
+        moment = MIDNIGHT + day
+    busy = draw(st.sampled_from((None, None, timedelta(0), timedelta(minutes=2), timedelta(hours=30))))
+    attributes: dict[str, Any] = draw(
+        st.sampled_from(({}, {"amount": 9}, {"amount": 10}, {"amount": 2.5}, {"channel": "web"}, {"channel": "9"}))
+    )
+    return Happened(
+        activity=draw(st.sampled_from(ACTIVITIES)),
+        occurred_at=moment,
+        objects=draw(_references()),
+        precision=precision,
+        source=draw(st.sampled_from(SOURCES)),
+        sequence=draw(st.integers(0, 2)),
+        source_event_id=draw(st.sampled_from(("", "", "e1", "e2", "e3", "e4", "e5", "e6"))),
+        revision=draw(st.integers(0, 1)),
+        lifecycle=draw(st.sampled_from(("", "complete", "start"))),
+        started_at=None if busy is None else moment - busy,
+        actor=draw(st.sampled_from(("", "ann", "bob", "Bot 7"))),
+        actor_kind=draw(st.sampled_from(("", "human", "system"))),
+        outcome=draw(st.sampled_from(("", "ok", "retry"))),
+        value=draw(st.sampled_from((None, None, Decimal("12.50"), Decimal("-3")))),
+        attributes=attributes,
+    )
+
+
+def events(*, most: int = 14) -> st.SearchStrategy[list[Happened]]:
+    """Events in the order of their file."""
+    return st.lists(_happened(), min_size=1, max_size=most)
+
+
+def told() -> st.SearchStrategy[list[Told]]:
+    """Attribute values of cases."""
+    moments = st.sampled_from((None, START, START + timedelta(days=1)))
+    names, values = st.sampled_from(("region", "vip")), st.sampled_from(("north", "south", 3, True))
+    return st.lists(st.builds(Told, st.sampled_from(CASES), names, values, moments), max_size=4)
+
+
+@st.composite
+def filters(draw: st.DrawFn, every: list[Path], ids: dict[tuple[str, ...], str], parts: set[str]) -> CaseFilter:
+    """A filter that uses the named parts, with values at and around the borders of the cases given."""
+    moments = sorted({moment for path in every for moment in (path.start, path.end)} | {MIDNIGHT})
+    lengths = sorted({max(path.end - path.start, timedelta(0)) for path in every} | {timedelta(minutes=1)})
+    nudge = st.sampled_from((-MICROSECOND, timedelta(0), MICROSECOND))
+    since = draw(st.sampled_from(moments)) + draw(nudge) if "since" in parts else None
+    until = draw(st.sampled_from(moments)) + draw(nudge) if "until" in parts else None
+    if since is not None and until is not None and until <= since:
+        until = since + timedelta(days=1)
+    pairs = sorted({pair for path in every for pair, _ in path.steps()} | {("A", "B"), ("C", "nothing")})
+    attributes = sorted({item for path in every for item in path.attributes.items()} | {("region", "none")})
+    durations = st.one_of(st.sampled_from(lengths), st.tuples(st.sampled_from(lengths), nudge).map(sum_of))
+    return CaseFilter(
+        since=since,
+        until=until,
+        anchor=draw(st.sampled_from(("started", "ended", "active"))) if parts & {"since", "until"} else "started",
+        attributes=tuple(draw(st.lists(st.sampled_from(attributes), min_size=1, max_size=3)))
+        if "attributes" in parts
+        else (),
+        activities=tuple(draw(st.lists(st.sampled_from((*ACTIVITIES, "nothing")), min_size=1, max_size=2)))
+        if "activities" in parts
+        else (),
+        variants=tuple(draw(st.lists(st.sampled_from([*ids.values(), "0" * 16]), min_size=1, max_size=2)))
+        if "variants" in parts
+        else (),
+        min_duration=draw(durations) if "min_duration" in parts else None,
+        max_duration=draw(durations) if "max_duration" in parts else None,
+        edge=draw(st.sampled_from(pairs)) if "edge" in parts else None,
+        states=tuple(draw(st.lists(st.sampled_from(STATES), min_size=1, max_size=2))) if "states" in parts else (),
+    )
+
+
+def sum_of(parts: tuple[timedelta, timedelta]) -> timedelta:
+    return parts[0] + parts[1]
+
+
+FILTER_PARTS = (
+    *("since", "until", "attributes", "activities", "variants", "min_duration", "max_duration", "edge", "states"),
+)

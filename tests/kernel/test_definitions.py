@@ -1,0 +1,101 @@
+"""Definition files: every mistake is told with its file and line, all of them at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kernel.definitions import read_folder
+from kernel.errors import DefinitionError, NotFound
+from kernel.process import ProcessDefinition, Processes, Target, read_process, write_process
+
+BAD = Path(__file__).resolve().parent.parent / "bad_definitions"
+
+MESSAGES = {
+    "a_list_at_the_top.yaml": ["a_list_at_the_top.yaml:1: expected a mapping of fields at the top"],
+    "aliases_that_multiply.yaml": ["aliases_that_multiply.yaml:3: more than 20000 values: aliases that multiply?"],
+    "end_is_no_activity.yaml": [
+        "end_is_no_activity.yaml:1: 'Payd' is not among the process's activities (did you mean Paid?)"
+    ],
+    "id_is_not_the_file_name.yaml": [
+        "id_is_not_the_file_name.yaml:2: id: 'another' is not the file's name; call the file another.yaml"
+    ],
+    "key_given_twice.yaml": ["key_given_twice.yaml:3: object_type: given twice"],
+    "missing_object_type.yaml": ["missing_object_type.yaml:1: object_type: is needed"],
+    "no_yaml.yaml": ["no_yaml.yaml:3: not valid YAML: expected ',' or ']', but got '<stream end>'"],
+    "order_names_one_twice.yaml": ["order_names_one_twice.yaml:1: order names 'A' twice"],
+    "python_tag.yaml": [
+        "python_tag.yaml:2: not valid YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system'"
+    ],
+    "several_mistakes.yaml": [
+        "several_mistakes.yaml:2: object_type: String should have at least 1 character",
+        "several_mistakes.yaml:4: targets.0.target: is needed",
+        "several_mistakes.yaml:5: targets.0.targt: not a known field (did you mean target?)",
+    ],
+    "unknown_field.yaml": ["unknown_field.yaml:3: targts: not a known field (did you mean targets?)"],
+    "wrong_duration.yaml": [
+        "wrong_duration.yaml:6: targets.0.within: 'soon' is not a duration: expected whole numbers with the units "
+        "w, d, h, m, s or ms, such as 4h or 1h30m"
+    ],
+}
+
+
+@pytest.mark.parametrize("path", sorted(BAD.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_wrong_file_gives_its_exact_messages(path: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read_process(path)
+    found = [str(problem).removeprefix(f"{BAD}/") for problem in caught.value.problems]
+    assert found == MESSAGES[path.name]
+
+
+def test_the_problems_of_all_files_are_listed_together() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read_folder(BAD, ProcessDefinition)
+    assert {Path(problem.path).name for problem in caught.value.problems} == set(MESSAGES)
+
+
+def test_a_definition_survives_writing_and_reading(tmp_path: Path) -> None:
+    definition = ProcessDefinition(
+        id="order-to-cash",
+        title="Näme: with 'quotes'",
+        object_type="case:order-to-cash",
+        order=("A", "B"),
+        end=("B",),
+        targets=(Target(source="A", target="B", within=timedelta(hours=4, minutes=30)),),
+    )
+    path = write_process(tmp_path, definition)
+    assert read_process(path) == definition
+    assert read_process(path).hash == definition.hash
+
+
+def test_a_file_of_the_owner_is_never_overwritten(tmp_path: Path) -> None:
+    write_process(tmp_path, ProcessDefinition(id="p", object_type="mine"))
+    path = write_process(tmp_path, ProcessDefinition(id="p", object_type="other"))
+    assert read_process(path).object_type == "mine"
+
+
+def test_words_that_yaml_would_turn_into_something_else_stay_words(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("id: p\nobject_type: NO\norder: [on, yes, 2026-01-01]\nend: [on]\n")
+    definition = read_process(tmp_path / "p.yaml")
+    assert (definition.object_type, definition.order) == ("NO", ("on", "yes", "2026-01-01"))
+
+
+def test_a_changed_definition_has_another_hash() -> None:
+    one = ProcessDefinition(id="p", object_type="order")
+    assert one.hash == ProcessDefinition(id="p", object_type="order").hash
+    assert one.hash != ProcessDefinition(id="p", object_type="order", end=("B",)).hash
+
+
+def test_an_unknown_process_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    processes = Processes(tmp_path, "local")
+    with pytest.raises(NotFound, match="no process 'orders'; none is loaded yet"):
+        processes.get("orders")
+    write_process(processes.folder, ProcessDefinition(id="orders", object_type="order"))
+    with pytest.raises(NotFound, match=r"no process 'order' \(did you mean orders\?\); there are: orders"):
+        processes.get("order")
+    for hostile in ("../orders", "a/b", "", "a\0b"):
+        with pytest.raises(NotFound):
+            processes.get(hostile)

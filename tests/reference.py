@@ -1,0 +1,485 @@
+"""The slow reference: which events count, their order, the paths of cases, and every answer about them.
+
+Written from the documents, in plain Python over lists, so that the SQL has something to equal. Answers are lists of
+rows in the order promised, with the names of the answer's columns. Variant ids are given by the tests: here a variant
+is its sequence of activities.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from logs import Happened, Told
+from siphash import sip_hash_128
+
+from kernel import attributes as json_values
+from kernel.process import ProcessDefinition
+from mining.filters import CaseFilter
+
+Row = dict[str, Any]
+Sequences = dict[str, tuple[str, ...]]
+"""Variant ids to the activities that they stand for."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+RESOLUTION = {
+    "us": timedelta(microseconds=1),
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "day": DAY,
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An event as it counts: its winning copy, and its id."""
+
+    event: Happened
+    event_id: bytes
+
+    @property
+    def order_at(self) -> datetime:
+        """A business date sorts at the end of its day."""
+        if self.event.precision == "day":
+            return self.event.occurred_at + DAY - MICROSECOND
+        return self.event.occurred_at
+
+    def interval(self) -> tuple[datetime, datetime]:
+        """From when to when (both included) it may have happened."""
+        first = self.event.occurred_at
+        return first, first + RESOLUTION[self.event.precision] - MICROSECOND
+
+
+@dataclass(frozen=True)
+class Path:
+    """One case: its events in order; per pair whether its order is assumed, and its wait in microseconds or None."""
+
+    case: str
+    events: tuple[Counted, ...]
+    assumed: tuple[bool, ...]
+    waits: tuple[int | None, ...]
+    start: datetime
+    end: datetime
+    state: str
+    population: str
+    attributes: dict[str, str]
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        return tuple(counted.event.activity for counted in self.events)
+
+    @property
+    def duration_us(self) -> int:
+        return micros(self.end - self.start)
+
+    def steps(self) -> list[tuple[tuple[str, str], int | None]]:
+        """Directly-follows pairs with their waits."""
+        return list(zip(pairwise(self.activities), self.waits, strict=True))
+
+
+def micros(duration: timedelta) -> int:
+    return duration // MICROSECOND
+
+
+def winners(tenant: str, files: Sequence[Sequence[Happened]]) -> list[Counted]:
+    """The events that count, once each: of copies with one id the highest revision, then the smallest content hash.
+
+    Events without a source id are told apart by content and by how many equal rows of the same file came before.
+    """
+    best: dict[tuple[str, bytes], tuple[tuple[int, bytes], Happened]] = {}
+    for rows in files:
+        seen: Counter[tuple[str, bytes]] = Counter()
+        for event in rows:
+            content = content_hash(event)
+            occurrence = seen[event.source, content]
+            if event.source_event_id:
+                key = f"{tenant}\0{event.source}\0id\0{event.source_event_id}".encode()
+                rank = (-event.revision, content)
+            else:
+                seen[event.source, content] += 1
+                key = f"{tenant}\0{event.source}\0row\0{occurrence}\0".encode() + content
+                rank = (0, content)
+            name = (event.source, sip_hash_128(key))
+            if name not in best or rank < best[name][0]:
+                best[name] = (rank, event)
+    return [Counted(event, event_id) for (_, event_id), (_, event) in best.items()]
+
+
+def content_hash(event: Happened) -> bytes:
+    """Of what the event says, not of where or when it was read."""
+    pieces = [
+        event.activity,
+        event.lifecycle,
+        str(micros(event.occurred_at - EPOCH)),
+        event.precision,
+        "happened",
+        "" if event.started_at is None else str(micros(event.started_at - EPOCH)),
+        event.actor,
+        event.actor_kind,
+        event.outcome,
+        "",
+        "" if event.value is None else format(event.value.normalize(), "f"),
+        "",
+        json_values.encode(event.attributes),
+        "",
+        "",
+        "\0".join("\0".join(ref) for ref in sorted(event.objects)),
+    ]
+    return sip_hash_128("\0".join(pieces).encode())
+
+
+def paths(
+    tenant: str,
+    definition: ProcessDefinition,
+    files: Sequence[Sequence[Happened]],
+    told: Iterable[tuple[str, Told]] = (),
+) -> list[Path]:
+    """Every case of the process, excluded populations included, by case id. `told`: (source, attribute value)."""
+    cases: dict[str, list[Counted]] = defaultdict(list)
+    for counted in winners(tenant, files):
+        event = counted.event
+        if definition.activities and event.activity not in definition.activities:
+            continue
+        if definition.lifecycles and event.lifecycle not in definition.lifecycles:
+            continue
+        for name in {name for kind, name, _ in event.objects if kind == definition.object_type}:
+            cases[name].append(counted)
+    known = list(told)
+    return [_path(definition, name, events, known) for name, events in sorted(cases.items())]
+
+
+def _path(definition: ProcessDefinition, name: str, events: list[Counted], told: list[tuple[str, Told]]) -> Path:
+    def rank(counted: Counted) -> int:
+        activity = counted.event.activity
+        return definition.order.index(activity) + 1 if activity in definition.order else 0
+
+    def key(counted: Counted) -> tuple[Any, ...]:
+        event = counted.event
+        return (counted.order_at, rank(counted), event.source.encode(), event.sequence, counted.event_id)
+
+    def is_assumed(one: Counted, other: Counted) -> bool:
+        """One source orders its own events by their stamps, and those of one stamp by its sequence; everything else
+        that may have happened at the same time is put in order by convention only."""
+        days_only = "day" in (one.event.precision, other.event.precision)
+        if one.event.source == other.event.source and not days_only:
+            same_sequence = one.event.sequence == other.event.sequence
+            return one.order_at == other.order_at and (rank(one) != rank(other) or same_sequence)
+        return one.interval()[1] >= other.interval()[0]
+
+    def wait(one: Counted, other: Counted) -> int:
+        begun = other.event.started_at or other.order_at
+        return max(0, micros(begun - one.order_at))
+
+    ordered = sorted(events, key=key)
+    pairs = list(pairwise(ordered))
+    assumed = tuple(is_assumed(one, other) for one, other in pairs)
+    first = ordered[0].event
+    start = first.started_at or first.occurred_at
+    done = {counted.event.activity for counted in ordered} & set(definition.end)
+    described = _attributes(definition, name, ordered, told)
+    return Path(
+        case=name,
+        events=tuple(ordered),
+        assumed=assumed,
+        waits=tuple(None if guess else wait(one, other) for guess, (one, other) in zip(assumed, pairs, strict=True)),
+        start=start,
+        end=max(counted.event.occurred_at for counted in ordered),
+        state=("complete" if done else "open") if definition.end else "unknown",
+        population=next(
+            (item.name for item in definition.excluded if described.get(item.attribute, "") in item.values), ""
+        ),
+        attributes=described,
+    )
+
+
+def _attributes(
+    definition: ProcessDefinition, name: str, ordered: list[Counted], told: list[tuple[str, Told]]
+) -> dict[str, str]:
+    """Of the object's own attributes the last value; of the case attributes of the definition the value to take."""
+    latest: dict[str, tuple[datetime, bytes, bytes]] = {}
+    for source, value in told:
+        if value.case == name:
+            text = json_values.encode_value(value.value).encode()
+            candidate = (value.changed_at or EPOCH, source.encode(), text)
+            latest[value.attribute] = max(latest.get(value.attribute, candidate), candidate)
+    raw = {attribute: json_values.decode(text.decode()) for attribute, (_, _, text) in latest.items()}
+    for item in definition.case_attributes:
+        values = [counted.event.attributes[item.name] for counted in ordered if item.name in counted.event.attributes]
+        if values:
+            raw[item.name] = {"first": values[0], "last": values[-1], "max": max(values, key=_size)}[item.take]
+    return {attribute: _shown(value) for attribute, value in raw.items()}
+
+
+def _size(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size and after them nothing; texts by their characters."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (is_number, float(value) if is_number else 0.0, json_values.encode_value(value))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json_values.encode_value(value)
+
+
+def selected(every: Iterable[Path], chosen: CaseFilter, sequences: Sequences | None = None) -> list[Path]:
+    """The cases that a filter selects; excluded populations never count."""
+    return [path for path in every if path.population == "" and _matches(path, chosen, sequences or {})]
+
+
+def _matches(path: Path, chosen: CaseFilter, sequences: Sequences) -> bool:
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for name, value in chosen.attributes:
+        wanted[name].add(value)
+    tests = [
+        _in_time(path, chosen),
+        all(path.attributes.get(name, "") in values for name, values in wanted.items()),
+        set(chosen.activities) <= set(path.activities),
+        not chosen.variants or path.activities in [sequences.get(variant) for variant in chosen.variants],
+        chosen.min_duration is None or path.end - path.start >= chosen.min_duration,
+        chosen.max_duration is None or path.end - path.start <= chosen.max_duration,
+        chosen.edge is None or chosen.edge in pairwise(path.activities),
+        not chosen.states or path.state in chosen.states,
+    ]
+    return all(tests)
+
+
+def _in_time(path: Path, chosen: CaseFilter) -> bool:
+    """Started or ended in [since, until), or active at some moment of it: an open case has not ended yet."""
+    first, last = {
+        "started": (path.start, path.start),
+        "ended": (path.end, path.end),
+        "active": (path.start, None if path.state == "open" else path.end),
+    }[chosen.anchor]
+    late_enough = chosen.since is None or last is None or last >= chosen.since
+    return late_enough and (chosen.until is None or first < chosen.until)
+
+
+def log_summary(cases: list[Path]) -> Row:
+    return {
+        "cases": len(cases),
+        "events": sum(len(path.events) for path in cases),
+        "activities": len({activity for path in cases for activity in path.activities}),
+        "variants": len({path.activities for path in cases}),
+        "first": min((path.start for path in cases), default=None),
+        "last": max((path.end for path in cases), default=None),
+        "assumed_pairs": sum(sum(path.assumed) for path in cases),
+        "open": sum(path.state == "open" for path in cases),
+        "complete": sum(path.state == "complete" for path in cases),
+    }
+
+
+def directly_follows(cases: list[Path]) -> list[Row]:
+    found = []
+    for (source, target), waits in _by_pair(cases).items():
+        known = [wait for wait in waits if wait is not None]
+        row = {
+            "source": source,
+            "target": target,
+            "frequency": len(waits),
+            "assumed": len(waits) - len(known),
+            "mean_s": _mean(known),
+            "p50_s": _quantile(known, 0.5),
+            "p95_s": _quantile(known, 0.95),
+        }
+        found.append(row)
+    return sorted(found, key=lambda row: (-row["frequency"], row["source"].encode(), row["target"].encode()))
+
+
+def directly_follows_frequency(cases: list[Path]) -> list[Row]:
+    dropped = ("p50_s", "p95_s")
+    return [{name: value for name, value in row.items() if name not in dropped} for row in directly_follows(cases)]
+
+
+def activities(cases: list[Path]) -> list[Row]:
+    counts = Counter(activity for path in cases for activity in path.activities)
+    holding = Counter(activity for path in cases for activity in set(path.activities))
+    found = [{"activity": name, "count": count, "cases": holding[name]} for name, count in counts.items()]
+    return sorted(found, key=lambda row: (-row["count"], row["activity"].encode()))
+
+
+def starts_and_ends(cases: list[Path]) -> tuple[list[Row], list[Row]]:
+    def ranked(names: Iterable[str]) -> list[Row]:
+        found = [{"activity": name, "count": count} for name, count in Counter(names).items()]
+        return sorted(found, key=lambda row: (-row["count"], row["activity"].encode()))
+
+    return ranked(path.activities[0] for path in cases), ranked(path.activities[-1] for path in cases)
+
+
+def variants(cases: list[Path], ids: dict[tuple[str, ...], str]) -> list[Row]:
+    groups: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+    for path in cases:
+        groups[path.activities].append(path)
+    found = [
+        {
+            "variant": ids[sequence],
+            "activities": list(sequence),
+            "cases": len(group),
+            "share": len(group) / len(cases),
+            "p50_s": _quantile([path.duration_us for path in group], 0.5),
+            "first": min(path.start for path in group),
+            "last": max(path.start for path in group),
+            "total": len(groups),
+        }
+        for sequence, group in groups.items()
+    ]
+    return sorted(found, key=lambda row: (-row["cases"], row["variant"]))
+
+
+def cases(selection: list[Path], order_by: str, ids: dict[tuple[str, ...], str]) -> list[Row]:
+    def rank(path: Path) -> int:
+        return {
+            "longest": -path.duration_us,
+            "shortest": path.duration_us,
+            "newest": -micros(path.start - EPOCH),
+            "oldest": micros(path.start - EPOCH),
+            "events": -len(path.events),
+        }[order_by]
+
+    return [
+        {
+            "case": path.case,
+            "start": path.start,
+            "end": path.end,
+            "duration_s": path.duration_us / 1e6,
+            "events": len(path.events),
+            "variant": ids[path.activities],
+            "state": path.state,
+        }
+        for path in sorted(selection, key=lambda path: (rank(path), path.case.encode()))
+    ]
+
+
+def case_events(path: Path) -> list[Row]:
+    return [
+        {
+            "event_id": counted.event_id.hex(),
+            "activity": counted.event.activity,
+            "occurred_at": counted.event.occurred_at,
+            "precision": counted.event.precision,
+            "started_at": counted.event.started_at,
+            "source": counted.event.source,
+            "actor": counted.event.actor,
+            "actor_kind": counted.event.actor_kind,
+            "lifecycle": counted.event.lifecycle,
+            "outcome": counted.event.outcome,
+            "error_code": "",
+            "value": counted.event.value,
+            "currency": "",
+            "attributes": json_values.encode(counted.event.attributes),
+            "wait_s": None if wait is None else wait / 1e6,
+            "assumed": assumed,
+        }
+        for counted, wait, assumed in zip(path.events, (None, *path.waits), (False, *path.assumed), strict=True)
+    ]
+
+
+def durations(cases: list[Path]) -> list[Row]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for path in cases:
+        for state in ("", path.state):
+            groups[state].append(path.duration_us)
+    return [
+        {
+            "state": state,
+            "cases": len(group),
+            "mean_s": _mean(group),
+            "p50_s": _quantile(group, 0.5),
+            "p90_s": _quantile(group, 0.9),
+            "p95_s": _quantile(group, 0.95),
+            "min_s": min(group) / 1e6,
+            "max_s": max(group) / 1e6,
+        }
+        for state, group in sorted(groups.items())
+    ]
+
+
+def service_times(cases: list[Path]) -> list[Row]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for path in cases:
+        for counted in path.events:
+            if counted.event.started_at is not None:
+                groups[counted.event.activity].append(micros(counted.order_at - counted.event.started_at))
+    found = sorted(groups.items(), key=lambda item: (-sum(item[1]), item[0].encode()))
+    return [
+        {
+            "activity": activity,
+            "events": len(times),
+            "mean_s": _mean(times),
+            "p50_s": _quantile(times, 0.5),
+            "p95_s": _quantile(times, 0.95),
+        }
+        for activity, times in found
+    ]
+
+
+def bottlenecks(cases: list[Path], definition: ProcessDefinition) -> list[Row]:
+    timed = [(pair, wait, path.case) for path in cases for pair, wait in path.steps() if wait is not None]
+    usual = float(np.quantile([wait for _, wait, _ in timed], 0.5)) if timed else 0.0
+    targets = {(item.source, item.target): float(micros(item.within)) for item in definition.targets}
+    found = []
+    for source, target in {pair for pair, _, _ in timed}:
+        waits = [wait for pair, wait, _ in timed if pair == (source, target)]
+        within = targets.get((source, target), usual)
+        row = {
+            "source": source,
+            "target": target,
+            "frequency": len(waits),
+            "cases": len({case for pair, _, case in timed if pair == (source, target)}),
+            "p50_s": _quantile(waits, 0.5),
+            "p95_s": _quantile(waits, 0.95),
+            "hours_over_target": sum(max(0.0, wait - within) for wait in waits) / 3.6e9,
+            "target_s": within / 1e6,
+        }
+        found.append(row)
+    return sorted(found, key=lambda row: (-row["hours_over_target"], row["source"].encode(), row["target"].encode()))
+
+
+def rework(cases: list[Path]) -> list[Row]:
+    times: dict[str, list[int]] = defaultdict(list)
+    for path in cases:
+        for activity, count in Counter(path.activities).items():
+            times[activity].append(count)
+    found = [
+        {
+            "activity": activity,
+            "cases": sum(count > 1 for count in counts),
+            "repeats": sum(count - 1 for count in counts),
+            "share": sum(count > 1 for count in counts) / len(counts),
+        }
+        for activity, counts in times.items()
+        if max(counts) > 1
+    ]
+    return sorted(found, key=lambda row: (-row["repeats"], row["activity"].encode()))
+
+
+def handover(cases: list[Path], between: str) -> list[Row]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for path in cases:
+        names = [counted.event.actor if between == "actors" else counted.event.source for counted in path.events]
+        pairs.update((one, other) for one, other in pairwise(names) if one and other)
+    found = [{"source": source, "target": target, "frequency": count} for (source, target), count in pairs.items()]
+    return sorted(found, key=lambda row: (-row["frequency"], row["source"].encode(), row["target"].encode()))
+
+
+def _by_pair(cases: list[Path]) -> dict[tuple[str, str], list[int | None]]:
+    found: dict[tuple[str, str], list[int | None]] = defaultdict(list)
+    for path in cases:
+        for pair, wait in path.steps():
+            found[pair].append(wait)
+    return found
+
+
+def _mean(values: list[int]) -> float | None:
+    return sum(values) / len(values) / 1e6 if values else None
+
+
+def _quantile(values: list[int], level: float) -> float | None:
+    """Interpolated as numpy does by default, in seconds."""
+    return float(np.quantile(values, level)) / 1e6 if values else None

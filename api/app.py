@@ -43,6 +43,7 @@ def create_app(
     upload_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     app.state.views, app.state.clock = views, clock
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
+    app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
     app.include_router(processes.router)
     app.include_router(events.router)

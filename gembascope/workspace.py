@@ -181,15 +181,17 @@ class RemoteWorkspace:
                 if answer.status_code != 200:
                     answer.read()
                     raise _error_of(answer)
+                result: Document | None = None
                 for line in answer.iter_lines():
                     message = msgspec.json.decode(line)
                     if "result" in message:
-                        result: Document = message["result"]
-                        return result
-                    if "error" in message:
+                        result = message["result"]
+                    elif "error" in message:
                         raise _named(message["error"], message["detail"])
-                    if progress is not None:
+                    elif progress is not None:
                         progress(message["phase"], message["done"], message["total"])
+        if result is not None:
+            return result
         raise WarehouseUnavailable("the service ended before the load did; run the same command again to continue")
 
     def quarantine(self, source: str | None, limit: int) -> Document:

@@ -18,10 +18,10 @@ import msgspec
 import polars as pl
 
 from ingest.ahead import ahead
-from ingest.files import TABLES, XesKeys, open_log, open_table, recognise
+from ingest.files import OCEL, TABLES, XesKeys, open_log, open_table, recognise
 from ingest.formats.base import Batch, Limits
 from ingest.mapping import Mapping, complete, zone
-from ingest.occurrences import Occurrences
+from ingest.occurrences import TIE, Occurrences
 from ingest.quarantine import quarantine
 from ingest.store import EventStore, Origin
 from ingest.table_events import TableMapper
@@ -94,6 +94,8 @@ class Load:
         self._warehouse, self._clock, self._request = warehouse, clock, request
         self._store = EventStore(warehouse, clock)
         self._occurrences = Occurrences()
+        self._ties = Occurrences(TIE)
+        self._numbered = False
         self._pending: list[Batch] = []
         self._started_at = clock.now()
         self._mapping = request.mapping
@@ -141,6 +143,7 @@ class Load:
     def _open(self, kind: str) -> tuple[Iterator[Batch], LoadReport]:
         request = self._request
         guessed: dict[str, str] = {}
+        self._numbered = kind in OCEL or request.mapping.sequence is not None
         if kind in TABLES:
             reader = open_table(kind, request.path, request.limits, request.delimiter)
             self._mapping = complete(request.mapping, reader.columns(), accept_guess=request.accept_guess)
@@ -244,6 +247,13 @@ class Load:
         if events.is_empty() and objects.is_empty() and links.is_empty():
             return
         pending.clear()
+        if not self._numbered and not events.is_empty():
+            # A row's place in the file moves from export to export; its place among the rows of its case and
+            # instant does not, and nothing else is ordered by it.
+            events = events.with_columns(self._ties.of(events).alias("sequence"))
+        if "own_sequence" in events.columns:  # an XES export of ours: numbers of the source, where it says so
+            numbers = pl.coalesce("own_sequence", "sequence").alias("sequence")
+            events = events.with_columns(numbers).drop("own_sequence")
         report.conflicts += self._store.store(origin, events, self._occurrences.of(events), objects, links).conflicts
 
     def _count(self, report: LoadReport) -> None:

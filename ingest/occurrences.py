@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -14,22 +16,27 @@ POSITION_COLUMNS = ("sequence", "seen_at", "revision", "source_event_id")
 CONTENT = [name for name in EVENT_FRAME if name not in POSITION_COLUMNS]
 
 
+TIE = ("objects", "occurred_at", "precision")
+"""What events of one case and instant share."""
+
+
 class Occurrences:
-    """How many equal rows came before, per row, over all frames of one file in order.
+    """How many rows with equal values in some columns came before, per row, over all frames of one file in order.
 
     Holds 8 bytes per row read: a 64-bit hash in sorted runs that are merged as they grow. Two different rows
     with one hash (chance below 3e-6 in ten million rows) stay two events; only an overlap with another file
     could then count one of them twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str] = CONTENT) -> None:
+        self._columns = columns
         self._runs: list[NDArray[np.uint64]] = []
 
     def of(self, events: pl.DataFrame) -> pl.Series:
         """The occurrence number of each row, 0 for the first of its kind."""
         if events.is_empty():
             return pl.Series("occurrence", [], dtype=pl.UInt64)
-        content = [name for name in (*CONTENT, "source") if name in events.columns]
+        content = [name for name in (*self._columns, "source") if name in events.columns]
         hashes = events.select(content).hash_rows(seed=7)
         values = np.sort(hashes.to_numpy())
         counted = self._counted_here(hashes)

@@ -118,7 +118,7 @@ class EventStore:
             pl.when(pl.col("source_event_id") == "").then(occurrence).otherwise(0).cast(pl.UInt64).alias("occurrence"),
         ).select("tenant", "source", "order_at", "occurrence", *EVENT_FRAME)
         if (staged["source_event_id"] != "").any():
-            staged = staged.unique(
+            staged = staged.sort("sequence", maintain_order=True).unique(
                 [name for name in staged.columns if name not in ("seen_at", "sequence")],
                 keep="first",
                 maintain_order=True,
@@ -174,16 +174,16 @@ class EventStore:
         if again:
             self._warehouse.command(_sql("clear_event_objects"), scope)
         outcome: Mapping[str, int] = self._warehouse.read_for_write(_sql("batch_outcome"), scope).row(0, named=True)
-        if outcome["conflicts"] or outcome["repeated"]:
-            if outcome["conflicts"]:
+        if outcome["contested"] or outcome["repeated"]:
+            if outcome["contested"]:
                 self._warehouse.command(_sql("clear_losing_relations"), scope)
             self._warehouse.command(_sql("store_winning_event_objects"), scope)
         elif outcome["stored"]:
             self._warehouse.command(_sql("store_event_objects"), scope)
-        conflicts = outcome["conflicts"]
-        self._warehouse.command(_sql("store_touched_objects"), scope | {"conflicts": conflicts})
-        self._mark(origin, batch, state=1, stored=outcome["stored"], conflicts=conflicts)
-        return Stored(outcome["stored"], conflicts)
+        self._warehouse.command(_sql("store_touched_objects"), scope | {"contested": outcome["contested"]})
+        counts = {"stored": outcome["stored"], "conflicts": outcome["conflicts"]}
+        self._mark(origin, batch, state=1, **counts)
+        return Stored(**counts)
 
     def _mark(self, origin: Origin, batch: int, *, state: int, stored: int = 0, conflicts: int = 0) -> None:
         self._warehouse.command(

@@ -81,7 +81,8 @@ def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[
         if progress is not None:
             progress(part, len(bounds) - 1)
     warehouse.command(_sql("remove_old_cases"), build)
-    warehouse.command(_sql("merge_case_paths"))
+    if len(bounds) > 2:  # small tables are merged soon anyway, and cost little until then
+        warehouse.command(_sql("merge_case_paths"))
     _figures(warehouse, build, [])
 
 

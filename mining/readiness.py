@@ -32,7 +32,7 @@ def readiness(view: ProcessView, *, log: str | None = None) -> list[ReadinessFin
     `log` is the process named at load, when the process is one of several made from it. Reads all events.
     """
     scope = view.scope | {"object_type": view.definition.object_type, "log": log or view.definition.id}
-    row = view.warehouse.read_for_write(load_query(__file__, "readiness"), scope).row(0, named=True)
+    row = view.warehouse.query(load_query(__file__, "readiness"), scope).row(0, named=True)
     counts: dict[str, Any] = {name: value if value is not None else 0 for name, value in row.items()}
     return _findings(counts, view.definition.object_type)
 

@@ -43,17 +43,23 @@ async def ingest(request: Request, options: Annotated[str, Query(description="In
         folder.cleanup()
         raise
 
+    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def progress(phase: str, done: int, total: int) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, {"phase": phase, "done": done, "total": total})
+
+    async def loading() -> Document:
+        with folder:
+            views = state.views
+            return await run_in_threadpool(load_file, views.warehouse, state.clock, views.processes, load, progress)
+
+    # A task of its own: it ends the load and clears the file away even when the client has gone.
+    job = asyncio.create_task(loading())
+    state.loads.add(job)
+    job.add_done_callback(lambda done: (state.loads.discard(done), done.cancelled() or done.exception()))
+
     async def lines() -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-
-        def progress(phase: str, done: int, total: int) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, {"phase": phase, "done": done, "total": total})
-
-        views = state.views
-        job = asyncio.create_task(
-            run_in_threadpool(load_file, views.warehouse, state.clock, views.processes, load, progress)
-        )
         try:
             while not job.done() or not queue.empty():
                 try:
@@ -63,10 +69,6 @@ async def ingest(request: Request, options: Annotated[str, Query(description="In
             yield msgspec.json.encode({"result": job.result()}) + b"\n"
         except GembascopeError as error:
             yield msgspec.json.encode({"error": type(error).__name__, "detail": str(error)}) + b"\n"
-        finally:
-            # The file must outlive the load, even when the client goes away.
-            await asyncio.shield(asyncio.wait([job]))
-            folder.cleanup()
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 

@@ -267,7 +267,10 @@ def _edge(found: Read, source: str, target: str) -> list[Component]:
     ranked = asked.bottlenecks()
     losses = ranked.filter((ranked["source"] == source) & (ranked["target"] == target)).to_dicts()
     there = asked.with_edge(source, target)
-    holding = there.summary().cases
+    if losses and not edge["assumed"] and asked.chosen.edge is None:
+        holding = losses[0]["cases"]  # every pair has a wait, so the ranking has counted all of them
+    else:
+        holding = there.summary().cases
     facts = [
         ("Moves", count(edge["frequency"]), f"{share(edge['frequency'], moves)} of all moves"),
         ("Cases", count(holding), f"{share(holding, asked.summary().cases)} of the selected cases"),

@@ -48,13 +48,16 @@ def _units(character: str) -> float:
     return 1.25 if character.isupper() or character in "mwMW@%" else 1.0
 
 
+MOST_CHARACTERS = 200
+
+
 def name_lines(activity: str) -> list[str]:
     """The name in one or two lines of about `LINE_UNITS`; what does not fit ends in an ellipsis.
 
     Lines break after a space or a sign such as `_` or `/` where there is one, as evenly as possible, and
     inside a word where there is none.
     """
-    name = shown_name(activity)
+    name = shown_name(activity)[:MOST_CHARACTERS]  # two lines never hold more, and a name may be 10 kB long
     if text_units(name) <= LINE_UNITS:
         return [name]
     words = _WORD.findall(name)

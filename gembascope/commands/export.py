@@ -35,9 +35,13 @@ def _export(**given: Any) -> None:
         print_json(found)
         return
     shown = console()
-    shown.print(f"wrote {out}: {render.count(found['cases'])} cases, {render.count(found['events'])} events")
+    shown.print(
+        f"wrote {out}: {render.count(found['cases'])} cases, {render.count(found['events'])} events", soft_wrap=True
+    )
     if found["mapping"] is not None:
-        shown.print(f"to load it: gembascope ingest {out} --process {process} --mapping {found['mapping']}")
+        shown.print(
+            f"to load it: gembascope ingest {out} --process {process} --mapping {found['mapping']}", soft_wrap=True
+        )
 
 
 def _check_place(out: Path, kind: str, *, force: bool) -> None:

@@ -63,15 +63,16 @@ class _Log:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self.cases = self.written = self._number = 0
+        self.cases = self.written = 0
 
     def trace(self, attributes: Attributes) -> dict[str, Any]:
         own_type = {} if self._scope.own_type else {TYPE: self._scope.definition.object_type}
         return own_type | _carried(attributes, frozenset({"concept:name"}))
 
     def events(self, frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        for row in frame.iter_rows(named=True):
-            self._number += 1
+        # Events without a number of their own get their place among those of one case and instant: mostly 0.
+        tied = frame.with_columns(pl.struct("occurred_at", "case").is_duplicated().alias("tied"))
+        for row in tied.iter_rows(named=True):
             self.written += not row["repeats"]
             row["attributes"] = self._attributes(row) | self._fields(row)
             yield row
@@ -91,7 +92,7 @@ class _Log:
             found["precision"] = row["precision"]
         if row["seen_at"] is not None:
             found["seen_at"] = row["seen_at"].isoformat(timespec="microseconds")
-        if row["sequence"] != self._number:
+        if row["sequence"] or row["tied"]:
             found["sequence"] = str(row["sequence"])
         if row["revision"]:
             found["revision"] = str(row["revision"])

@@ -198,14 +198,15 @@ class BatchBuilder:
 
 
 def _placed(frame: pl.DataFrame) -> pl.DataFrame:
-    """What was lifted apart in its place; `source` stays a column where the file names any."""
+    """What was lifted apart in its place; `source` and `own_sequence` are columns where the file states any."""
     lifted = [name for name in frame.columns if name.startswith(MARK)]
     if MARK + "repeats" in lifted:
         frame = frame.filter(pl.col(MARK + "repeats").is_null())
-    given = [name for name in ("sequence", "objects") if MARK + name in lifted]
-    frame = frame.with_columns(pl.coalesce(MARK + name, name).alias(name) for name in given)
-    source = [pl.col(MARK + "source").alias("source")] if MARK + "source" in lifted else []
-    return frame.select(*EVENT_FRAME, *source)
+    if MARK + "objects" in lifted:
+        frame = frame.with_columns(pl.coalesce(MARK + "objects", "objects").alias("objects"))
+    stated = {"source": "source", "sequence": "own_sequence"}
+    own = [pl.col(MARK + name).alias(column) for name, column in stated.items() if MARK + name in lifted]
+    return frame.select(*EVENT_FRAME, *own)
 
 
 def _named(case_key: str, keys: Keys) -> set[str]:

@@ -4,7 +4,8 @@ Attributes of an event, all strings (FIELDS): one per field of the event that XE
 would not find the same value without it; `gembascope:source`, the system that told it; `gembascope:objects`, a JSON
 list of [type, id, qualifier] in place of the trace's own object; `gembascope:attributes`, a JSON object of attributes
 that XES cannot carry (a null, a key that means a field of the event); `gembascope:repeats` "true" on an event that an
-earlier trace of the file gave too.
+earlier trace of the file gave too. `gembascope:sequence` becomes the extra column `own_sequence` of a frame, and the
+source the extra column `source`: both are null where an event does not state it.
 Attributes of a trace: `gembascope:type`, the object type of the case; `gembascope:attributes` as above.
 
 A word outside a closed list, and JSON that is none, refuse the event.

@@ -1,23 +1,34 @@
--- What a batch brought: one row (stored; repeated: events that name an object twice; conflicts: events of the batch
--- that are stored with other content too). Parameters: tenant, batch.
-WITH fresh AS (SELECT source, event_id, source_event_id FROM events WHERE tenant = {tenant:String} AND batch = {batch:UInt64})
+-- What a batch brought: one row. stored: events or contents that were not stored before. repeated: events that name an
+-- object twice. contested: events of the batch with another copy, of which one wins. conflicts: those of them that are
+-- stored with two contents. Parameters: tenant, batch.
+WITH
+    fresh AS
+    (
+        SELECT source, event_id
+        FROM events
+        WHERE tenant = {tenant:String} AND batch = {batch:UInt64}
+    ),
+    copies AS
+    (
+        SELECT event_id, content_hash, revision, countIf(batch = {batch:UInt64}) AS here, count() AS everywhere
+        FROM events
+        WHERE tenant = {tenant:String}
+            AND source IN (SELECT DISTINCT source FROM fresh)
+            AND event_id IN (SELECT event_id FROM fresh)
+        GROUP BY event_id, content_hash, revision
+    )
 SELECT
-    (SELECT count() FROM fresh) AS stored,
+    sum(of_event.stored) AS stored,
     (
         SELECT countIf(length(arrayDistinct(arrayMap(o -> (toString(o.type), o.id), objects))) < length(objects))
         FROM events
         WHERE tenant = {tenant:String} AND batch = {batch:UInt64} AND length(objects) > 1
     ) AS repeated,
-    (
-        SELECT count()
-        FROM
-        (
-            SELECT event_id
-            FROM events
-            WHERE tenant = {tenant:String}
-                AND source IN (SELECT source FROM fresh WHERE source_event_id != '')
-                AND event_id IN (SELECT event_id FROM fresh WHERE source_event_id != '')
-            GROUP BY source, event_id
-            HAVING uniqExact(content_hash, revision) > 1
-        )
-    ) AS conflicts
+    countIf(of_event.copies > 1) AS contested,
+    countIf(of_event.contents > 1) AS conflicts
+FROM
+(
+    SELECT event_id, countIf(here = everywhere) AS stored, sum(everywhere) AS copies, count() AS contents
+    FROM copies
+    GROUP BY event_id
+) AS of_event

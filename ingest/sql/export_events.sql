@@ -1,11 +1,12 @@
 -- The events of one part of an export: one row per selected case and event, of each event the winning copy, as
 -- EVENT_FRAME (kernel/events.py) with event_id as hex, case and source. Cases by id, events of a case in case order.
--- seen_at is null where it is the time of loading.
+-- seen_at is null where it is the time of loading. The relations hold the winning copies already; only what they lack is
+-- looked up, since that reads the events of all sources concerned.
 -- Parameters: the filter (mining/filters.py), object_type, activities, lifecycles, ranks, after, upto (case ids).
 WITH
     chosen AS
     (
-        SELECT object_id, order_at, activity, source, sequence, event_id
+        SELECT *
         FROM event_objects
         WHERE tenant = {tenant:String}
             AND object_type = {object_type:String}
@@ -37,7 +38,7 @@ WITH
     ),
     winners AS
     (
-        SELECT *
+        SELECT source, event_id, source_event_id, seen_at, ingested_at, objects, trace_id, span_id, revision
         FROM events
         WHERE tenant = {tenant:String}
             AND source IN (SELECT source FROM chosen)
@@ -48,24 +49,24 @@ WITH
 SELECT
     lower(hex(chosen.event_id)) AS event_id,
     chosen.object_id AS case,
-    toString(winners.source) AS source,
+    toString(chosen.source) AS source,
     winners.source_event_id AS source_event_id,
-    toString(winners.activity) AS activity,
-    toString(winners.lifecycle) AS lifecycle,
-    winners.occurred_at AS occurred_at,
-    toString(winners.precision) AS precision,
-    toString(winners.time_kind) AS time_kind,
-    winners.started_at AS started_at,
+    toString(chosen.activity) AS activity,
+    toString(chosen.lifecycle) AS lifecycle,
+    chosen.occurred_at AS occurred_at,
+    toString(chosen.precision) AS precision,
+    toString(chosen.time_kind) AS time_kind,
+    chosen.started_at AS started_at,
     if(winners.seen_at = winners.ingested_at, NULL, winners.seen_at) AS seen_at,
-    winners.sequence AS sequence,
-    winners.actor AS actor,
-    toString(winners.actor_kind) AS actor_kind,
-    toString(winners.outcome) AS outcome,
-    toString(winners.error_code) AS error_code,
-    winners.value AS value,
-    toString(winners.currency) AS currency,
+    chosen.sequence AS sequence,
+    chosen.actor AS actor,
+    toString(chosen.actor_kind) AS actor_kind,
+    toString(chosen.outcome) AS outcome,
+    toString(chosen.error_code) AS error_code,
+    chosen.value AS value,
+    toString(chosen.currency) AS currency,
     CAST(winners.objects, 'Array(Tuple(type String, id String, qualifier String))') AS objects,
-    winners.attributes AS attributes,
+    chosen.attributes AS attributes,
     winners.trace_id AS trace_id,
     winners.span_id AS span_id,
     winners.revision AS revision

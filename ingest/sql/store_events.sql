@@ -1,4 +1,5 @@
--- Store the events of this step that are not stored yet; a copy with other content is kept beside the first.
+-- Store the events of this step that are not stored yet. A copy with other content is kept beside the first, and so is
+-- an equal copy with a lower sequence: which copy counts must not depend on which came first.
 -- Parameters: table, tenant, batch, mode, ingested_at.
 INSERT INTO events
 (
@@ -10,12 +11,14 @@ SELECT
     tenant, source, event_id, content_hash, revision, source_event_id, activity, lifecycle, occurred_at, order_at,
     precision, time_kind, started_at, seen_at, {ingested_at:DateTime64(6, 'UTC')}, sequence, actor, actor_kind,
     outcome, error_code, value, currency, objects, attributes, trace_id, span_id, {mode:String}, {batch:UInt64}
-FROM {table:Identifier}
-WHERE (event_id, content_hash, revision) NOT IN
+FROM {table:Identifier} AS fresh
+LEFT JOIN
 (
-    SELECT event_id, content_hash, revision
+    SELECT event_id, content_hash, revision, min(sequence) AS least, 1 AS stored
     FROM events
     WHERE tenant = {tenant:String}
         AND source IN (SELECT DISTINCT source FROM {table:Identifier})
         AND event_id IN (SELECT event_id FROM {table:Identifier})
-)
+    GROUP BY event_id, content_hash, revision
+) AS held USING (event_id, content_hash, revision)
+WHERE held.stored = 0 OR fresh.sequence < held.least

@@ -1,5 +1,5 @@
 -- The objects whose paths a batch may have changed: those of its events, of other copies of them, and those whose
--- attributes it brought. Parameters: tenant, batch, conflicts.
+-- attributes it brought. Parameters: tenant, batch, contested.
 INSERT INTO touched_objects
 SELECT DISTINCT {tenant:String}, object_type, {batch:UInt64}, object_id
 FROM
@@ -12,7 +12,7 @@ FROM
     SELECT toString(o.type), o.id
     FROM events
     ARRAY JOIN objects AS o
-    WHERE {conflicts:UInt64} > 0
+    WHERE {contested:UInt64} > 0
         AND tenant = {tenant:String}
         AND event_id IN (SELECT event_id FROM events WHERE tenant = {tenant:String} AND batch = {batch:UInt64})
     UNION ALL

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import pkgutil
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
@@ -18,9 +21,9 @@ from logs import frame as frame_of
 from polars.testing import assert_frame_equal
 from running_api import running
 
+from api import routes
 from api.app import create_app
 from api.gate import GateRules
-from api.routes import events, ingest, processes
 from api.routes.events import ARROW, BATCH_ROWS, arrow_stream
 from kernel.clock import Clock
 from kernel.process import Processes, write_process
@@ -181,6 +184,38 @@ def test_a_load_that_fails_says_so_in_its_last_line(
     assert list(app.state.upload_folder.iterdir()) == []
 
 
+def test_a_client_that_goes_away_leaves_no_file_behind(app: Any) -> None:
+    """The load ends without it, and its upload is cleared away."""
+    rows = b"case,activity,time\n1,A,2024-01-01T00:00:00Z\n"
+    address = f"/api/v1/ingest?options={quote(json.dumps({'process': 'left', 'accept_guess': True}))}"
+    said: list[Any] = []
+
+    async def go() -> None:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/api/v1/ingest",
+            "query_string": address.partition("?")[2].encode(),
+            "headers": [(b"host", b"localhost"), (b"authorization", b"Bearer local")],
+        }
+        told = iter([{"type": "http.request", "body": rows}])
+
+        async def receive() -> Any:
+            return next(told, {"type": "http.disconnect"})
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        await app(scope, receive, send)
+        await asyncio.gather(*app.state.loads)
+
+    asyncio.run(go())
+    assert said[0]["status"] == 200
+    assert list(app.state.upload_folder.iterdir()) == []
+    assert app.state.loads == set()
+    assert ANSWERS["log"](app.state.views.view("left"), read_filter({}), {})["events"] == 1
+
+
 def test_a_load_with_wrong_options_does_not_begin(api: httpx.Client) -> None:
     problem(api.post("/ingest", params={"options": "{}"}, content=b""), 422, "input")
     problem(api.post("/ingest", params={"options": '{"process":"p","pseudonymise_actors":true}'}), 422, "input")
@@ -190,7 +225,8 @@ def test_a_load_with_wrong_options_does_not_begin(api: httpx.Client) -> None:
 
 def test_the_description_lists_every_address_with_its_filters(api: httpx.Client, app: Any) -> None:
     description = httpx.get(api.base_url.join("/api/openapi.json"), trust_env=False).json()
-    routers = (app.router, processes.router, events.router, ingest.router)
+    names = [found.name for found in pkgutil.iter_modules(routes.__path__)]
+    routers = [app.router, *(import_module(f"api.routes.{name}").router for name in names)]
     served = {
         route.path_format for router in routers for route in router.routes if getattr(route, "include_in_schema", False)
     }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dashboards.process_map import MapActivity, MapEdge, ProcessGraph, process_map
 from dashboards.process_map.bands import LADDER_S, bands_of
 from dashboards.process_map.graph import END, START, Flow, strongest_ways
-from dashboards.process_map.labels import LINE_UNITS, name_lines, shown_name, text_units
+from dashboards.process_map.labels import LINE_UNITS, MOST_CHARACTERS, name_lines, shown_name, text_units
 from dashboards.process_map.layout import MARKER_SIZE, Route, lay_out, line_width
 from dashboards.process_map.placement import Label, overlap, place_labels
 from dashboards.process_map.skeleton import MIDDLE, skeleton_of
@@ -256,3 +256,9 @@ def test_a_label_stands_beside_a_thick_vertical_line() -> None:
     ((x, y),) = place_labels([Label(0, 40.0, 18.0)], [route], []).values()
     assert x - 20 >= 105
     assert y == pytest.approx(50, abs=1)
+
+
+def test_a_label_of_ten_kilobytes_costs_no_time() -> None:
+    lines = name_lines("word " * 2_000)
+    assert len(lines) == 2
+    assert sum(map(len, lines)) < MOST_CHARACTERS

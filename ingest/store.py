@@ -61,7 +61,9 @@ class EventStore:
             self._warehouse.command(_sql("end_incoming"), {"table": name})
         open_batches = self._warehouse.read_for_write(_sql("open_batches"), {"tenant": tenant})
         for row in open_batches.to_dicts():
-            self._relate(Origin(tenant, row["source"], row["load_id"]), row["batch"], again=True)
+            batch = row["batch"]
+            self._warehouse.command(_sql("clear_event_objects"), {"tenant": tenant, "batch": batch})
+            self._relate(Origin(tenant, row["source"], row["load_id"]), batch, all_new=False)
         return open_batches.height
 
     def store(
@@ -85,8 +87,7 @@ class EventStore:
         with self._warehouse.writing():
             batch = self._next_batch()
             self._mark(origin, batch, state=0)
-            if not events.is_empty():
-                self._store_events(origin, batch, events, occurrence)
+            all_new = events.is_empty() or self._store_events(origin, batch, events, occurrence)
             if not objects.is_empty():
                 self._append(
                     "object_attributes",
@@ -96,7 +97,7 @@ class EventStore:
                 )
             if not links.is_empty():
                 self._append("object_links", origin, batch, links)
-            outcome = self._relate(origin, batch, again=False)
+            outcome = self._relate(origin, batch, all_new=all_new)
             self._warehouse.release_memory()
             return outcome
 
@@ -105,7 +106,8 @@ class EventStore:
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
 
-    def _store_events(self, origin: Origin, batch: int, events: pl.DataFrame, occurrence: pl.Series) -> None:
+    def _store_events(self, origin: Origin, batch: int, events: pl.DataFrame, occurrence: pl.Series) -> bool:
+        """Store what is not stored yet, and see that it is; whether all of it was new."""
         now = self._clock.now()
         source = pl.col("source") if "source" in events.columns else pl.lit(origin.source)
         staged = events.with_columns(
@@ -129,13 +131,21 @@ class EventStore:
         self._warehouse.command(_sql("begin_incoming"), {"table": table})
         try:
             self._warehouse.insert_parquet(table, parquet(_slim(staged)))
+            known = int(self._warehouse.read_for_write(_sql("known_events"), parameters).item())
+            all_new = known == 0
             self._warehouse.command(
                 _sql("store_events"),
                 parameters | {"batch": batch, "mode": origin.mode, "ingested_at": now},
             )
-            missing = self._warehouse.read_for_write(_sql("missing_events"), parameters).item()
+            if all_new and (staged["source_event_id"] == "").all():
+                scope = {"tenant": origin.tenant, "batch": batch}
+                stored = self._warehouse.read_for_write(_sql("batch_of_new_events"), scope).item(0, "stored")
+                missing = staged.height - stored
+            else:
+                missing, all_new = self._warehouse.read_for_write(_sql("missing_events"), parameters).item(), False
             if missing:
                 raise WarehouseError(f"{missing} events of a load step are not in the warehouse after their insert")
+            return all_new
         finally:
             self._warehouse.command(_sql("end_incoming"), {"table": table})
 
@@ -168,12 +178,11 @@ class EventStore:
             frame = frame.with_columns(pl.col("changed_at").fill_null(epoch))
         self._warehouse.insert_parquet(table, parquet(frame))
 
-    def _relate(self, origin: Origin, batch: int, *, again: bool) -> Stored:
+    def _relate(self, origin: Origin, batch: int, *, all_new: bool) -> Stored:
         """Everything that follows from the stored events of a batch, and its mark."""
         scope: dict[str, Any] = {"tenant": origin.tenant, "batch": batch}
-        if again:
-            self._warehouse.command(_sql("clear_event_objects"), scope)
-        outcome: Mapping[str, int] = self._warehouse.read_for_write(_sql("batch_outcome"), scope).row(0, named=True)
+        question = _sql("batch_of_new_events" if all_new else "batch_outcome")
+        outcome: Mapping[str, int] = self._warehouse.read_for_write(question, scope).row(0, named=True)
         if outcome["contested"] or outcome["repeated"]:
             if outcome["contested"]:
                 self._warehouse.command(_sql("clear_losing_relations"), scope)

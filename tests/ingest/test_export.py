@@ -167,7 +167,7 @@ def logs(draw: st.DrawFn, case_type: str, *, ocel: bool) -> tuple[pl.DataFrame, 
         row["seen_at"] = draw(st.none() | st.just(START + timedelta(days=9, microseconds=7)))
         first = draw(case)
         more = [] if plain else draw(st.lists(case | other, max_size=3))
-        unique = {tuple(each.values()): each for each in (first, *more)}  # relations are a set in OCEL
+        unique = {tuple(sorted(each.items())): each for each in (first, *more)}  # relations are a set in OCEL
         row["objects"] = list(unique.values()) if ocel else [first, *more]
         held = {each: draw(strategy) for each, strategy in columns.items() if draw(st.booleans())}
         row["attributes"] = encode(held)

@@ -1,0 +1,212 @@
+"""One measured process: reads its job from a file, does it, writes what it measured to another.
+
+A process of its own for every job, because the embedded warehouse takes one folder per process and must not be
+forked, and because memory that one engine freed must not be counted for the next.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.answers import Facts, Question
+from benchmarks.measuring import Row, measured
+
+ENGINES = ("gembascope", "polars", "pm4py", "r4pm", "duckdb")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one process does: `kind` names a function of this module. Paths that a kind does not read stay empty."""
+
+    kind: str  # questions | load | rebuild | xes | refresh
+    engine: str
+    tasks: tuple[str, ...] = ()
+    repetitions: int = 1
+    cores: int = 2
+    log: str = ""  # Parquet
+    home: str = ""
+    files: dict[str, list[str]] = field(default_factory=dict)  # by what they are
+    prefix: str = ""  # of the names of the tasks of `load`
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a job measured, and the facts of its answers by task."""
+
+    rows: list[Row] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
+
+    def measure(self, task: str, engine: str, call: Callable[[], Any]) -> Any:
+        answer, row = measured(task, engine, call)
+        self.rows.append(row)
+        return answer
+
+
+def questions(job: Job) -> Outcome:
+    """Open the log, then ask each task once to warm up and `repetitions` times in earnest; once only when 1."""
+    outcome = Outcome()
+    if job.engine == "gembascope":
+        from benchmarks.engine_gembascope import opened
+
+        with opened(Path(job.home)) as engine:
+            _ask(outcome, job, engine.questions())
+        return outcome
+    opener = _opener(job.engine)
+    answered = outcome.measure("open", job.engine, lambda: opener(Path(job.log))).questions()
+    _ask(outcome, job, answered)
+    return outcome
+
+
+def _opener(engine: str) -> Callable[[Path], Any]:
+    if engine == "polars":
+        from benchmarks.engine_polars import open_log as polars_log
+
+        return polars_log
+    if engine == "r4pm":
+        from benchmarks.engine_r4pm import open_log as r4pm_log
+
+        return r4pm_log
+    from benchmarks.engine_pm4py import open_log as pm4py_log
+
+    return pm4py_log
+
+
+def _ask(outcome: Outcome, job: Job, answered: dict[str, Question]) -> None:
+    for task in job.tasks:
+        question = answered.get(task)
+        if question is None:
+            continue
+        if job.repetitions > 1:
+            question.ask()
+        for repetition in range(job.repetitions):
+            answer = outcome.measure(task, job.engine, question.ask)
+            if repetition == 0:
+                outcome.facts[task] = question.facts(answer)
+            del answer
+
+
+def load(job: Job) -> Outcome:
+    """Files to a log that answers. Gembascope: `load` and `build`, and both together as `queryable`."""
+    outcome, task, files = Outcome(), f"{job.prefix}_queryable", [Path(path) for path in job.files["log"]]
+    if job.engine == "gembascope":
+        from benchmarks.engine_gembascope import opened
+
+        with opened(Path(job.home)) as engine:
+            for path in files:
+                outcome.measure(f"{job.prefix}_load", job.engine, partial(engine.load, path))
+            loads = len(outcome.rows)
+            outcome.measure(f"{job.prefix}_build", job.engine, engine.refresh)
+            outcome.rows[:loads] = [_sum(f"{job.prefix}_load", outcome.rows[:loads])]
+            outcome.rows.append(_sum(task, outcome.rows))
+            outcome.facts[task] = engine.size()
+    elif job.engine == "polars":
+        from benchmarks.engine_polars import load_csv
+
+        outcome.facts[task] = outcome.measure(task, job.engine, lambda: load_csv(files[0])).size()
+    else:
+        from benchmarks import engine_duckdb
+
+        with tempfile.TemporaryDirectory(dir=files[0].parent) as folder:
+            load_table = engine_duckdb.load_csv
+            table = outcome.measure(task, job.engine, lambda: load_table(files[0], Path(folder), job.cores))
+            outcome.facts[task] = engine_duckdb.facts(table)
+            table.close()
+    return outcome
+
+
+def _sum(task: str, rows: list[Row]) -> Row:
+    return Row(
+        task,
+        rows[0].engine,
+        sum(row.cpu_s for row in rows),
+        sum(row.wall_s for row in rows),
+        max(row.peak_mb for row in rows),
+        max(row.load_average for row in rows),
+    )
+
+
+def refresh(job: Job) -> Outcome:
+    """Load new events of recent, then of scattered cases; each load and each refresh is measured."""
+    from benchmarks.engine_gembascope import opened
+
+    outcome = Outcome()
+    with opened(Path(job.home)) as engine:
+        before = engine.size()
+        for which in ("recent", "scattered"):
+            path = Path(job.files[which][0])
+            added = outcome.measure(f"load_{which}", job.engine, partial(engine.load, path)).stored
+            done = outcome.measure(f"refresh_{which}", job.engine, engine.refresh)
+            after = engine.size()
+            if done != "touched" or after != {"cases": before["cases"], "events": before["events"] + added}:
+                raise RuntimeError(f"refresh of {which} cases: {done}; {before} and {added} new events gave {after}")
+            before = after
+        outcome.facts["content"] = engine.content()
+    return outcome
+
+
+def rebuild(job: Job) -> Outcome:
+    """The projection of everything stored, anew."""
+    from benchmarks.engine_gembascope import opened
+
+    outcome = Outcome()
+    with opened(Path(job.home)) as engine:
+        outcome.measure("rebuild", job.engine, lambda: engine.refresh(full=True))
+        outcome.facts["content"] = engine.content()
+    return outcome
+
+
+def xes(job: Job) -> Outcome:
+    """An XES file to columns. Gembascope: as the loader streams it, and kept whole as the others do."""
+    outcome, path = Outcome(), Path(job.files["xes"][0])
+    if job.engine == "gembascope":
+        from benchmarks import engine_gembascope as ours
+
+        if "xes_frame" in job.tasks:
+            outcome.facts["xes_frame"] = ours.xes_facts(
+                outcome.measure("xes_frame", job.engine, lambda: ours.frame_xes(path))
+            )
+        elif "xes_stored" in job.tasks:
+            with ours.opened(Path(job.home)) as engine:
+                stored = outcome.measure("xes_stored", job.engine, lambda: engine.load_xes(path)).stored
+            outcome.facts["xes"] = {"events": stored}
+        else:
+            events = outcome.measure("xes", job.engine, lambda: ours.stream_xes(path))
+            outcome.facts["xes"] = {"events": events}
+    elif job.engine == "r4pm":
+        from benchmarks import engine_r4pm
+
+        read = engine_r4pm.read_xes
+        outcome.facts["xes"] = engine_r4pm.xes_facts(outcome.measure("xes", job.engine, lambda: read(path)))
+    else:
+        from benchmarks import engine_pm4py
+
+        parse = engine_pm4py.read_xes
+        outcome.facts["xes"] = engine_pm4py.xes_facts(outcome.measure("xes", job.engine, lambda: parse(path)))
+    return outcome
+
+
+KINDS: dict[str, Callable[[Job], Outcome]] = {
+    "questions": questions,
+    "load": load,
+    "refresh": refresh,
+    "rebuild": rebuild,
+    "xes": xes,
+}
+
+
+def main(job_file: str, outcome_file: str) -> None:
+    """Do the job in the one file and write its outcome to the other."""
+    job = msgspec.json.decode(Path(job_file).read_bytes(), type=Job)
+    Path(outcome_file).write_bytes(msgspec.json.encode(KINDS[job.kind](job)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

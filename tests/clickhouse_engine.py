@@ -66,7 +66,8 @@ class Engine:
                 connection.close()
             return
         connection, lock = self._session(session_id, must_exist=request.fields.get("session_check") == "1")
-        if not lock.acquire(blocking=False):
+        # A moment's patience: the request before is answered a little before it lets go of its session.
+        if not lock.acquire(timeout=0.25):
             raise EngineError(373, "SESSION_IS_LOCKED", f"Session {session_id} is locked by a concurrent client.")
         try:
             if request.statement.keyword in ("SET", "USE"):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
+from kernel.clock import Clock, SystemClock
 from kernel.definitions import suggestion
 from kernel.errors import InputError, NotFound
 from kernel.process import ProcessDefinition, Processes
 from kernel.warehouse import Query, Warehouse, load_query
 from mining.filters import CaseFilter
+from mining.projection import refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,27 @@ class Views:
     warehouse: Warehouse
     tenant: str
     processes: Processes
+    clock: Clock = field(default_factory=SystemClock)
+    _seen: dict[str, bytes] = field(default_factory=dict)
 
     def all(self) -> list[ProcessDefinition]:
         """The definitions, ordered by id; `DefinitionError` lists the problems of all files."""
         return list(self.processes.all().values())
 
     def view(self, process: str) -> ProcessView:
-        """One process; `NotFound` says which there are."""
-        return ProcessView(self.warehouse, self.tenant, self.processes.get(process))
+        """One process; `NotFound` says which there are.
+
+        A definition that is new, or was changed since its paths were built, has them built first: the one question
+        that finds this out waits for it.
+        """
+        definition = self.processes.get(process)
+        if self._seen.get(process) != definition.hash:
+            scope = {"tenant": self.tenant, "process": process}
+            state = self.warehouse.query(load_query(__file__, "projection_state"), scope)
+            if state.is_empty() or state.item(0, "definition_hash") != definition.hash.hex():
+                refresh(self.warehouse, self.clock, self.tenant, definition)
+            self._seen[process] = definition.hash
+        return ProcessView(self.warehouse, self.tenant, definition)
 
     def data_version(self, process: str) -> int:
         """A number that changes whenever the answers about a process may; 0 before its first projection."""

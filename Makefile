@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# Each worker opens an engine of its own; tests of one file stay together, as they share servers and browsers.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 
 .PHONY: setup run test check format bench lock clean
 
@@ -18,14 +20,14 @@ run: setup
 	$(BIN)/gembascope demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 format: setup
 	$(BIN)/ruff format .

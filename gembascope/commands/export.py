@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from gembascope import render
-from gembascope.commands.options import COMMON, FILTERS, Process, console, filter_words, print_json, workspace
+from gembascope.commands.options import COMMON, KEYWORD, Process, console, filter_words, print_json, register, workspace
 from gembascope.workspace import Progress as Report
 from ingest.export import KINDS, kind_of_file, mapping_file
 from kernel.errors import InputError
@@ -72,22 +72,14 @@ def _progress(file_name: str) -> Iterator[Report]:
         yield report
 
 
-def _register() -> None:
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    own: dict[str, tuple[Any, Any]] = {
-        "process": (Process, inspect.Parameter.empty),
-        "out": (Out, inspect.Parameter.empty),
-        "format": (Format, None),
-        "force": (Force, False),
-    }
-    parameters = [
-        inspect.Parameter(name, keyword, default=default, annotation=kind)
-        for name, (kind, default) in (own | FILTERS | COMMON).items()
-    ]
-    _export.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    _export.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    _export.__doc__ = "Write a process's log as XES, OCEL 2.0, Parquet or CSV."
-    app.command("export")(_export)
+def _own(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, KEYWORD, default=default, annotation=kind)
 
 
-_register()
+register(
+    app,
+    "export",
+    _export,
+    [_own("process", Process), _own("out", Out), _own("format", Format, None), _own("force", Force, False)],
+    "Write a process's log as XES, OCEL 2.0, Parquet or CSV.",
+)

@@ -41,6 +41,7 @@ FILTERS: dict[str, tuple[Any, Any]] = {
 
 COMMON: dict[str, tuple[Any, Any]] = {"home": (Home, None), "tenant": (Tenant, None), "json": (Json, False)}
 
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 Show = Callable[..., None]
 Options = Callable[..., dict[str, str]]
 
@@ -66,20 +67,28 @@ def reading(app: typer.Typer, name: str, options: Options) -> Callable[[Show], S
             else:
                 show(found, process, **mine)
 
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [inspect.Parameter("process", keyword, annotation=Process)]
-        parameters += [p.replace(kind=keyword, annotation=hints[p.name]) for p in own]
-        parameters += [
-            inspect.Parameter(key, keyword, default=default, annotation=kind)
-            for key, (kind, default) in (FILTERS | COMMON).items()
-        ]
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        command.__doc__ = show.__doc__
-        app.command(name)(command)
+        parameters = [inspect.Parameter("process", KEYWORD, annotation=Process)]
+        parameters += [p.replace(kind=KEYWORD, annotation=hints[p.name]) for p in own]
+        register(app, name, command, parameters, show.__doc__ or "")
         return show
 
     return decorate
+
+
+def register(
+    app: typer.Typer, name: str, command: Callable[..., None], own: list[inspect.Parameter], summary: str
+) -> None:
+    """Register a command that takes parameters of its own, all filters and the common options, by keyword."""
+    shared = [
+        inspect.Parameter(key, KEYWORD, default=default, annotation=kind)
+        for key, (kind, default) in (FILTERS | COMMON).items()
+    ]
+    parameters = [*own, *shared]
+    # Typer reads a command's options from its signature; that a function may carry one, mypy does not know.
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = summary
+    app.command(name)(command)
 
 
 def filter_words(**given: Any) -> dict[str, list[str]]:

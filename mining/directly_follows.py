@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timezone
 
 import polars as pl
 
@@ -28,14 +27,9 @@ def directly_follows_frequency(view: ProcessView, chosen: CaseFilter = EVERYTHIN
 
     Answered from day figures, in milliseconds at any size, when nothing but whole UTC days of the start is asked.
     """
-    days = _whole_days(chosen)
-    if days is None:
-        return view.ask(load_query(__file__, "directly_follows_frequency"), chosen)
-    since, until = days
-    return view.warehouse.query(
-        load_query(__file__, "directly_follows_days"),
-        view.scope | {"since_day": _day(since), "until_day": _day(until)},
-    )
+    if (days := chosen.whole_days()) is not None:
+        return view.warehouse.query(load_query(__file__, "directly_follows_days"), view.scope | days)
+    return view.ask(load_query(__file__, "directly_follows_frequency"), chosen)
 
 
 def activities(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pl.DataFrame:
@@ -63,16 +57,3 @@ def process_map(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> ProcessMa
     """The whole map of the selected cases."""
     starts, ends = starts_and_ends(view, chosen)
     return ProcessMap(directly_follows(view, chosen), activities(view, chosen), starts, ends)
-
-
-def _whole_days(chosen: CaseFilter) -> tuple[datetime | None, datetime | None] | None:
-    """The bounds of a filter that only asks for whole UTC days of the start; None when it asks for more."""
-    only_days = CaseFilter(since=chosen.since, until=chosen.until)
-    bounds = [moment for moment in (chosen.since, chosen.until) if moment is not None]
-    if chosen != only_days or any(moment.astimezone(timezone.utc).time() != time() for moment in bounds):
-        return None
-    return chosen.since, chosen.until
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.astimezone(timezone.utc).date() if moment is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 from kernel.errors import InputError
@@ -52,6 +52,16 @@ class CaseFilter:
     def is_empty(self) -> bool:
         """Whether it selects every case."""
         return self == CaseFilter(anchor=self.anchor)
+
+    def whole_days(self) -> dict[str, date | None] | None:
+        """`since_day` and `until_day` of queries on day figures, when nothing but whole UTC days of the start is asked
+        (None: no bound); None when more is."""
+        bounds = {"since_day": self.since, "until_day": self.until}
+        moments = {name: moment.astimezone(timezone.utc) for name, moment in bounds.items() if moment is not None}
+        only_days = CaseFilter(since=self.since, until=self.until)
+        if self != only_days or any(moment.time() != time() for moment in moments.values()):
+            return None
+        return {name: moments[name].date() if name in moments else None for name in bounds}
 
     def parameters(self) -> dict[str, Any]:
         """The query parameters of `selected_cases`, tenant and process aside."""

@@ -18,6 +18,9 @@ from kernel.warehouse import Query, Warehouse, load_query
 RANGE_ROWS = 2_000_000
 """Relations per part of a full build: what bounds its memory."""
 
+UNKNOWN_FACTS = {"tied": 1, "started": 1, "attributed": 1}
+"""For a build that has not asked `projection_facts`, which reads the whole log: right for every log, and slower."""
+
 
 def _sql(name: str) -> Query:
     return load_query(__file__, name)
@@ -74,21 +77,25 @@ def refresh(
 
 
 def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[int, int], None] | None) -> None:
+    """Build beside the paths that readers see, and put the new ones in their place when they are all there."""
+    facts = warehouse.read_for_write(_sql("projection_facts"), build).row(0, named=True)
     cuts = warehouse.read_for_write(_sql("key_ranges"), build | {"rows": RANGE_ROWS})["object_id"].to_list()
     bounds = ["", *cuts, ""]
-    for part, (after, upto) in enumerate(pairwise(bounds), start=1):
-        warehouse.command(_sql("build_case_paths"), build | {"after": after, "upto": upto, "incremental": 0})
+    warehouse.command(_sql("clear_rebuilt_paths"), build)
+    part = build | facts | {"table": "rebuilt_paths", "incremental": 0}
+    for number, (after, upto) in enumerate(pairwise(bounds), start=1):
+        warehouse.command(_sql("build_case_paths"), part | {"after": after, "upto": upto})
         if progress is not None:
-            progress(part, len(bounds) - 1)
-    warehouse.command(_sql("remove_old_cases"), build)
-    if len(bounds) > 2:  # small tables are merged soon anyway, and cost little until then
-        warehouse.command(_sql("merge_case_paths"))
+            progress(number, len(bounds) - 1)
+    warehouse.command(_sql("replace_case_paths"), build)
+    warehouse.command(_sql("clear_rebuilt_paths"), build)
     _figures(warehouse, build, [])
 
 
 def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, conflicts: bool) -> None:
     before = warehouse.read_for_write(_sql("touched_days"), build)["day"].to_list()
-    warehouse.command(_sql("build_case_paths"), build | {"after": "", "upto": "", "incremental": 1})
+    whole = {"after": "", "upto": "", "incremental": 1}
+    warehouse.command(_sql("build_case_paths"), build | UNKNOWN_FACTS | whole | {"table": "case_paths"})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)
     after = warehouse.read_for_write(_sql("touched_days"), build)["day"].to_list()

@@ -4,6 +4,7 @@
 -- known), -1 where the order of the two is only assumed. services_us: from start to stamp, -1 where unknown;
 -- the array is empty when no event of the case has a start. assumed: pairs ordered by assumption.
 -- variant: SipHash-64 of activities. population: '' or the name of the excluded population.
+-- A partition is a process: a full build puts another one in its place (0015_rebuilt_paths.sql).
 CREATE TABLE IF NOT EXISTS case_paths
 (
     tenant LowCardinality(String),
@@ -33,5 +34,6 @@ CREATE TABLE IF NOT EXISTS case_paths
     INDEX by_start started_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY (tenant, process)
 ORDER BY (tenant, process, case_id)
 SETTINGS @durable@

@@ -1,14 +1,19 @@
 -- Activities: one row each with count (events) and cases (cases that hold it). Most frequent first, then by name.
 -- Parameters: the filter (mining/filters.py).
 WITH
-    counted AS
     (
-        SELECT activity, sum(times) AS count, count() AS cases
-        FROM
-        (
-            SELECT activity, countEqual(activities, activity) AS times
-            FROM
-            selected_cases(
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary
+SELECT
+    transform(key, dictionary.1, dictionary.2, '') AS activity,
+    sum(times) AS count,
+    count() AS cases
+FROM
+(
+    SELECT key, countEqual(activities, key) AS times
+    FROM
+    selected_cases(
         tenant = {tenant:String},
         process = {process:String},
         since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -23,12 +28,7 @@ WITH
         edge_source = {edge_source:String},
         edge_target = {edge_target:String},
         states = {states:Array(String)})
-            ARRAY JOIN arrayDistinct(activities) AS activity
-        )
-        GROUP BY activity
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
-SELECT named.name AS activity, counted.count AS count, counted.cases AS cases
-FROM counted
-INNER JOIN named ON named.key = counted.activity
+    ARRAY JOIN arrayDistinct(activities) AS key
+)
+GROUP BY key
 ORDER BY count DESC, activity

@@ -3,9 +3,13 @@
 -- the median wait of all pairs of the selection. Most hours first, then by source and target. Assumed pairs have no
 -- wait and do not count. Parameters: the filter (mining/filters.py), target_sources, target_targets, target_waits_us, top.
 WITH
+    (
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary,
     pairs AS
     (
-        SELECT case_id, source, target, wait_us
+        SELECT source, target, wait_us, nth
         FROM
         selected_cases(
         tenant = {tenant:String},
@@ -22,7 +26,11 @@ WITH
         edge_source = {edge_source:String},
         edge_target = {edge_target:String},
         states = {states:Array(String)})
-        ARRAY JOIN arrayPopBack(activities) AS source, arrayPopFront(activities) AS target, waits_us AS wait_us
+        ARRAY JOIN
+            arrayPopBack(activities) AS source,
+            arrayPopFront(activities) AS target,
+            waits_us AS wait_us,
+            arrayEnumerateUniq(arrayPopBack(activities), arrayPopFront(activities), arrayMap(wait -> wait >= 0, waits_us)) AS nth
         WHERE wait_us >= 0
     ),
     (
@@ -37,43 +45,24 @@ WITH
         SELECT
             source,
             target,
-            any(if(has(targeted, (source, target)),
-                toFloat64({target_waits_us:Array(Int64)}[indexOf(targeted, (source, target))]), median_us)) AS target_us,
+            if(empty({target_sources:Array(String)}) OR NOT has(targeted, (source, target)),
+                median_us, toFloat64({target_waits_us:Array(Int64)}[indexOf(targeted, (source, target))])) AS target_us,
             count() AS frequency,
+            countIf(nth = 1) AS cases,
             quantilesExactInclusive(0.5, 0.95)(wait_us) AS quantiles_us,
-            sum(greatest(0, wait_us - if(has(targeted, (source, target)),
-                toFloat64({target_waits_us:Array(Int64)}[indexOf(targeted, (source, target))]), median_us))) AS over_us
+            sum(greatest(0, wait_us - target_us)) AS over_us
         FROM pairs
-        GROUP BY source, target
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key),
-    ranked AS
-    (
-        SELECT
-            counted.source AS source, counted.target AS target, target_us, frequency, quantiles_us, over_us,
-            sources.name AS source_name, targets.name AS target_name
-        FROM counted
-        INNER JOIN named AS sources ON sources.key = counted.source
-        INNER JOIN named AS targets ON targets.key = counted.target
-        ORDER BY over_us DESC, source_name, target_name
-        LIMIT {top:UInt64}
-    ),
-    held AS
-    (
-        SELECT source, target, uniqExact(case_id) AS cases
-        FROM pairs
-        WHERE (source, target) IN (SELECT source, target FROM ranked)
-        GROUP BY source, target
+        GROUP BY source, target, target_us
     )
 SELECT
-    ranked.source_name AS source,
-    ranked.target_name AS target,
-    ranked.frequency AS frequency,
-    held.cases AS cases,
+    transform(counted.source, dictionary.1, dictionary.2, '') AS source,
+    transform(counted.target, dictionary.1, dictionary.2, '') AS target,
+    frequency,
+    cases,
     quantiles_us[1] / 1e6 AS p50_s,
     quantiles_us[2] / 1e6 AS p95_s,
     over_us / 3.6e9 AS hours_over_target,
     target_us / 1e6 AS target_s
-FROM ranked
-INNER JOIN held ON (held.source = ranked.source) AND (held.target = ranked.target)
-ORDER BY hours_over_target DESC, source, target
+FROM counted
+ORDER BY over_us DESC, source, target
+LIMIT {top:UInt64}

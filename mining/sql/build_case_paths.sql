@@ -1,11 +1,13 @@
 -- Build the paths of cases: one row of case_paths per case with at least one event of the process.
--- Parameters: tenant, process, object_type, version; the definition: activities, lifecycles, ranks, ends,
--- case_attributes and takes (first | last | max), population_names, population_attributes, population_values;
--- the part to build: object ids in (after, upto] ('' for no bound) and, when incremental is 1, only objects touched
--- by batches in (since_batch, through_batch].
+-- Parameters: table (case_paths, or rebuilt_paths of the same shape), tenant, process, object_type, version; the
+-- definition: activities, lifecycles, ranks, ends, case_attributes and takes (first | last | max), population_names,
+-- population_attributes, population_values; the part to build: object ids in (after, upto] ('' for no bound) and, when
+-- incremental is 1, only objects touched by batches in (since_batch, through_batch]; and what the events to be read may
+-- have, for nothing is done for what they have not: tied (1: several sources, business dates or ranks), started (1:
+-- activities with a start), attributed (1: cases with attributes). 1 is always right.
 -- Order within a case: order_at, rank of the activity, source, sequence, event_id. A pair is assumed when its events'
 -- intervals overlap, or when two events of one source and instant are told apart by rank or id alone.
-INSERT INTO case_paths
+INSERT INTO {table:Identifier}
 (
     tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, state, population, events, variant,
     activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches, retries,
@@ -21,11 +23,11 @@ WITH
             actor_key,
             outcome,
             actor_kind,
-            toUnixTimestamp64Micro(occurred_at) AS low,
             toUnixTimestamp64Micro(order_at) AS stamp,
-            toUInt32([0, 999, 999999, 59999999, 0][toInt8(precision) + 1]) AS slack,
-            precision = 'day' AS is_day,
-            ifNull(toUnixTimestamp64Micro(started_at), -1) AS begun,
+            if({tied:UInt8} = 0, 0, toUnixTimestamp64Micro(occurred_at)) AS low,
+            if({tied:UInt8} = 0, 0, toUInt32([0, 999, 999999, 59999999, 0][toInt8(precision) + 1])) AS slack,
+            if({tied:UInt8} = 0, 0, precision = 'day') AS is_day,
+            if({started:UInt8} = 0, 0, ifNull(toUnixTimestamp64Micro(started_at), -1)) AS begun,
             if(empty({ranks:Array(String)}), 0, toUInt32(indexOf({ranks:Array(String)}, activity))) AS rank,
             sequence,
             arrayMap(name -> JSONExtractRaw(attributes, name), {case_attributes:Array(String)}) AS extracted
@@ -59,12 +61,12 @@ WITH
             groupArray(source_key) AS source_keys,
             groupArray(actor_key) AS actor_keys,
             groupArray(toInt8(outcome)) AS outcome_keys,
-            groupArray(low) AS lows,
             groupArray(stamp) AS stamps,
-            groupArray(slack) AS slacks,
-            groupArray(is_day) AS days,
-            groupArray(begun) AS begins,
-            groupArray(rank) AS rank_keys,
+            groupArrayIf(low, {tied:UInt8} = 1) AS lows,
+            groupArrayIf(slack, {tied:UInt8} = 1) AS slacks,
+            groupArrayIf(is_day, {tied:UInt8} = 1) AS days,
+            groupArrayIf(rank, {tied:UInt8} = 1) AS rank_keys,
+            groupArrayIf(begun, {started:UInt8} = 1) AS begins,
             groupArray(sequence) AS sequences,
             if(empty({case_attributes:Array(String)}), [], groupArray(extracted)) AS extracts,
             countIf(actor_kind = 'human') AS human,
@@ -106,17 +108,21 @@ WITH
     (
         SELECT
             paths.*,
-            arrayMap(
-                (low, slack, is_day, stamp, source, rank, sequence, next_low, next_is_day, next_stamp, next_source,
-                    next_rank, next_sequence) -> if(
-                        (source = next_source) AND NOT is_day AND NOT next_is_day,
-                        (stamp = next_stamp) AND ((rank != next_rank) OR (sequence = next_sequence)),
-                        next_low <= stamp + slack),
-                arrayPopBack(lows), arrayPopBack(slacks), arrayPopBack(days), arrayPopBack(stamps),
-                arrayPopBack(source_keys), arrayPopBack(rank_keys), arrayPopBack(sequences), arrayPopFront(lows),
-                arrayPopFront(days), arrayPopFront(stamps), arrayPopFront(source_keys), arrayPopFront(rank_keys),
-                arrayPopFront(sequences)) AS assumptions,
-            mapUpdate(
+            if({tied:UInt8} = 0,
+                arrayMap(
+                    (stamp, next_stamp, sequence, next_sequence) -> (stamp = next_stamp) AND (sequence = next_sequence),
+                    arrayPopBack(stamps), arrayPopFront(stamps), arrayPopBack(sequences), arrayPopFront(sequences)),
+                arrayMap(
+                    (low, slack, is_day, stamp, source, rank, sequence, next_low, next_is_day, next_stamp, next_source,
+                        next_rank, next_sequence) -> if(
+                            (source = next_source) AND NOT is_day AND NOT next_is_day,
+                            (stamp = next_stamp) AND ((rank != next_rank) OR (sequence = next_sequence)),
+                            next_low <= stamp + slack),
+                    arrayPopBack(lows), arrayPopBack(slacks), arrayPopBack(days), arrayPopBack(stamps),
+                    arrayPopBack(source_keys), arrayPopBack(rank_keys), arrayPopBack(sequences), arrayPopFront(lows),
+                    arrayPopFront(days), arrayPopFront(stamps), arrayPopFront(source_keys), arrayPopFront(rank_keys),
+                    arrayPopFront(sequences))) AS assumptions,
+            if({attributed:UInt8} = 0, map(), mapUpdate(
                 own.attributes,
                 CAST(
                     arrayFilter(
@@ -134,7 +140,7 @@ WITH
                             {case_attributes:Array(String)},
                             {takes:Array(String)},
                             arrayEnumerate({case_attributes:Array(String)}))),
-                    'Map(String, String)')) AS raw_attributes,
+                    'Map(String, String)'))) AS raw_attributes,
             mapApply(
                 (name, raw) -> (
                     name,
@@ -154,8 +160,9 @@ SELECT
     object_id,
     {version:UInt64},
     0,
-    fromUnixTimestamp64Micro(if(begins[1] >= 0, begins[1], lows[1]), 'UTC'),
-    fromUnixTimestamp64Micro(arrayMax(lows), 'UTC'),
+    fromUnixTimestamp64Micro(
+        multiIf(({started:UInt8} = 1) AND (begins[1] >= 0), begins[1], {tied:UInt8} = 1, lows[1], stamps[1]), 'UTC'),
+    fromUnixTimestamp64Micro(if({tied:UInt8} = 1, arrayMax(lows), stamps[-1]), 'UTC'),
     NULL,
     multiIf(
         empty({ends:Array(String)}), 'unknown',
@@ -169,11 +176,13 @@ SELECT
     length(activity_keys),
     sipHash64(activity_keys),
     activity_keys,
-    arrayMap(
-        (assumed, stamp, next_stamp, next_begun) -> if(
-            assumed, -1, greatest(0, if(next_begun >= 0, next_begun, next_stamp) - stamp)),
-        assumptions, arrayPopBack(stamps), arrayPopFront(stamps), arrayPopFront(begins)),
-    if(arrayExists(begun -> begun >= 0, begins),
+    if({started:UInt8} = 0,
+        arrayMap((assumed, wait) -> if(assumed, -1, wait), assumptions, arrayPopFront(arrayDifference(stamps))),
+        arrayMap(
+            (assumed, stamp, next_stamp, next_begun) -> if(
+                assumed, -1, greatest(0, if(next_begun >= 0, next_begun, next_stamp) - stamp)),
+            assumptions, arrayPopBack(stamps), arrayPopFront(stamps), arrayPopFront(begins))),
+    if(({started:UInt8} = 1) AND arrayExists(begun -> begun >= 0, begins),
         arrayMap((begun, stamp) -> if(begun >= 0, stamp - begun, -1), begins, stamps),
         []),
     source_keys,

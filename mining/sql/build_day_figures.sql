@@ -2,8 +2,8 @@
 -- Parameters: tenant, process, version, days (empty for all days).
 INSERT INTO day_figures
 (
-    tenant, process, day, version, is_deleted, cases, complete, events, assumed, first_at, last_at, edges, nodes,
-    starts, ends
+    tenant, process, day, version, is_deleted, cases, complete, events, assumed, first_at, last_at, durations,
+    edges, nodes, starts, ends
 )
 WITH
     counted AS
@@ -21,6 +21,19 @@ WITH
             day, count() AS cases, countIf(state = 'complete') AS complete, sum(events) AS events_,
             sum(assumed) AS assumed_, min(started_at) AS first_at, max(ended_at) AS last_at
         FROM counted
+        GROUP BY day
+    ),
+    durations_ AS
+    (
+        SELECT day, arraySort(groupArray((state, lengths_us))) AS durations
+        FROM
+        (
+            SELECT
+                day, state,
+                arraySort(groupArray(toUnixTimestamp64Micro(ended_at) - toUnixTimestamp64Micro(started_at))) AS lengths_us
+            FROM counted
+            GROUP BY day, state
+        )
         GROUP BY day
     ),
     edges_ AS
@@ -56,8 +69,9 @@ WITH
     )
 SELECT
     {tenant:String}, {process:String}, totals.day, {version:UInt64}, 0, cases, complete, events_, assumed_, first_at,
-    last_at, edges, nodes, starts, ends
+    last_at, durations, edges, nodes, starts, ends
 FROM totals
+LEFT JOIN durations_ ON durations_.day = totals.day
 LEFT JOIN edges_ ON edges_.day = totals.day
 LEFT JOIN nodes_ ON nodes_.day = totals.day
 LEFT JOIN starts_ ON starts_.day = totals.day

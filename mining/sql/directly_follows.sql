@@ -2,6 +2,10 @@
 -- only: they have no wait), and mean_s, p50_s, p95_s of the waits in seconds (exact, interpolated between order
 -- statistics; null when no pair has a wait). Most frequent first, then by source and target. Parameters: the filter (mining/filters.py).
 WITH
+    (
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary,
     pairs AS
     (
         SELECT
@@ -29,17 +33,14 @@ WITH
         states = {states:Array(String)})
         ARRAY JOIN arrayPopBack(activities) AS source, arrayPopFront(activities) AS target, waits_us AS wait_us
         GROUP BY source, target
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    )
 SELECT
-    sources.name AS source,
-    targets.name AS target,
+    transform(pairs.source, dictionary.1, dictionary.2, '') AS source,
+    transform(pairs.target, dictionary.1, dictionary.2, '') AS target,
     frequency,
     assumed,
     if(frequency = assumed, NULL, mean_us / 1e6) AS mean_s,
     if(frequency = assumed, NULL, quantiles_us[1] / 1e6) AS p50_s,
     if(frequency = assumed, NULL, quantiles_us[2] / 1e6) AS p95_s
 FROM pairs
-INNER JOIN named AS sources ON sources.key = pairs.source
-INNER JOIN named AS targets ON targets.key = pairs.target
 ORDER BY frequency DESC, source, target

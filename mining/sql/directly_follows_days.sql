@@ -1,6 +1,10 @@
 -- As directly_follows_frequency.sql for all cases of a process, or those started on whole UTC days, from the day
 -- figures: milliseconds at any size. Parameters: tenant, process, since_day, until_day (null for no bound).
 WITH
+    (
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary,
     pairs AS
     (
         SELECT
@@ -16,15 +20,12 @@ WITH
             AND (isNull({since_day:Nullable(Date32)}) OR day >= {since_day:Nullable(Date32)})
             AND (isNull({until_day:Nullable(Date32)}) OR day < {until_day:Nullable(Date32)})
         GROUP BY source, target
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    )
 SELECT
-    sources.name AS source,
-    targets.name AS target,
+    transform(pairs.source, dictionary.1, dictionary.2, '') AS source,
+    transform(pairs.target, dictionary.1, dictionary.2, '') AS target,
     frequency,
     assumed,
     if(frequency = assumed, NULL, mean_us / 1e6) AS mean_s
 FROM pairs
-INNER JOIN named AS sources ON sources.key = pairs.source
-INNER JOIN named AS targets ON targets.key = pairs.target
 ORDER BY frequency DESC, source, target

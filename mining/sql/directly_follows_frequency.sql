@@ -1,6 +1,10 @@
 -- As directly_follows.sql without the quantiles: one row per (source, target) with frequency, assumed and mean_s.
 -- Parameters: the filter (mining/filters.py).
 WITH
+    (
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary,
     pairs AS
     (
         SELECT
@@ -27,15 +31,12 @@ WITH
         states = {states:Array(String)})
         ARRAY JOIN arrayPopBack(activities) AS source, arrayPopFront(activities) AS target, waits_us AS wait_us
         GROUP BY source, target
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    )
 SELECT
-    sources.name AS source,
-    targets.name AS target,
+    transform(pairs.source, dictionary.1, dictionary.2, '') AS source,
+    transform(pairs.target, dictionary.1, dictionary.2, '') AS target,
     frequency,
     assumed,
     if(frequency = assumed, NULL, mean_us / 1e6) AS mean_s
 FROM pairs
-INNER JOIN named AS sources ON sources.key = pairs.source
-INNER JOIN named AS targets ON targets.key = pairs.target
 ORDER BY frequency DESC, source, target

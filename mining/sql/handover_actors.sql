@@ -24,8 +24,10 @@ WITH
         ARRAY JOIN arrayPopBack(actors) AS source, arrayPopFront(actors) AS target
         WHERE source != 0 AND target != 0
         GROUP BY source, target
+        ORDER BY frequency DESC
+        LIMIT {top:UInt64} WITH TIES
     ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'actor' AND key IN (SELECT source FROM pairs UNION DISTINCT SELECT target FROM pairs) GROUP BY key)
+    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'actor' GROUP BY key)
 SELECT sources.name AS source, targets.name AS target, frequency
 FROM pairs
 INNER JOIN named AS sources ON sources.key = pairs.source

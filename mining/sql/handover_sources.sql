@@ -2,11 +2,16 @@
 -- event is by source and the second by target, the same one included. Events without a source make no pair.
 -- Most frequent first, then by source and target. Parameters: the filter (mining/filters.py), top.
 WITH
-    pairs AS
     (
-        SELECT source, target, count() AS frequency
-        FROM
-        selected_cases(
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'source' GROUP BY key)
+    ) AS dictionary
+SELECT
+    transform(source_key, dictionary.1, dictionary.2, '') AS source,
+    transform(target_key, dictionary.1, dictionary.2, '') AS target,
+    count() AS frequency
+FROM
+selected_cases(
         tenant = {tenant:String},
         process = {process:String},
         since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -21,14 +26,8 @@ WITH
         edge_source = {edge_source:String},
         edge_target = {edge_target:String},
         states = {states:Array(String)})
-        ARRAY JOIN arrayPopBack(sources) AS source, arrayPopFront(sources) AS target
-        WHERE source != 0 AND target != 0
-        GROUP BY source, target
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'source' AND key IN (SELECT source FROM pairs UNION DISTINCT SELECT target FROM pairs) GROUP BY key)
-SELECT sources.name AS source, targets.name AS target, frequency
-FROM pairs
-INNER JOIN named AS sources ON sources.key = pairs.source
-INNER JOIN named AS targets ON targets.key = pairs.target
+ARRAY JOIN arrayPopBack(sources) AS source_key, arrayPopFront(sources) AS target_key
+WHERE source_key != 0 AND target_key != 0
+GROUP BY source_key, target_key
 ORDER BY frequency DESC, source, target
 LIMIT {top:UInt64}

@@ -2,14 +2,20 @@
 -- (executions beyond the first) and share (0 to 1, of the cases that hold the activity). Most repeats first, then by
 -- name. Parameters: the filter (mining/filters.py).
 WITH
-    counted AS
     (
-        SELECT activity, countIf(times > 1) AS cases, sum(times - 1) AS repeats, count() AS holding
-        FROM
-        (
-            SELECT activity, countEqual(activities, activity) AS times
-            FROM
-            selected_cases(
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary
+SELECT
+    transform(key, dictionary.1, dictionary.2, '') AS activity,
+    countIf(times > 1) AS cases,
+    sum(times - 1) AS repeats,
+    cases / count() AS share
+FROM
+(
+    SELECT key, countEqual(activities, key) AS times
+    FROM
+    selected_cases(
         tenant = {tenant:String},
         process = {process:String},
         since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -24,13 +30,8 @@ WITH
         edge_source = {edge_source:String},
         edge_target = {edge_target:String},
         states = {states:Array(String)})
-            ARRAY JOIN arrayDistinct(activities) AS activity
-        )
-        GROUP BY activity
-        HAVING cases > 0
-    ),
-    named AS (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
-SELECT named.name AS activity, counted.cases AS cases, counted.repeats AS repeats, counted.cases / counted.holding AS share
-FROM counted
-INNER JOIN named ON named.key = counted.activity
+    ARRAY JOIN arrayDistinct(activities) AS key
+)
+GROUP BY key
+HAVING cases > 0
 ORDER BY repeats DESC, activity

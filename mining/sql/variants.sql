@@ -2,12 +2,17 @@
 -- selected cases), p50_s (median case duration in seconds), first and last (when its first and last case started).
 -- Most cases first, then by id. total: all variants of the selection, on every row. Parameters: the filter (mining/filters.py), top.
 WITH
+    (
+        SELECT (groupArray(key), groupArray(name))
+        FROM (SELECT toUInt32(key) AS key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
+    ) AS dictionary,
     counted AS
     (
         SELECT
             variant,
+            -- Equal for all cases of a variant. groupArray keeps an array as it is where any() takes it apart.
+            groupArray(1)(activities)[1] AS path,
             count() AS cases,
-            any(activities) AS path,
             quantileExactInclusive(0.5)(toUnixTimestamp64Micro(ended_at) - toUnixTimestamp64Micro(started_at)) AS median_us,
             min(started_at) AS first,
             max(started_at) AS last
@@ -28,28 +33,16 @@ WITH
         edge_target = {edge_target:String},
         states = {states:Array(String)})
         GROUP BY variant
-    ),
-    ranked AS
-    (
-        SELECT *, sum(cases) OVER () AS all_cases, count() OVER () AS total
-        FROM counted
-        ORDER BY cases DESC, lower(leftPad(hex(variant), 16, '0'))
-        LIMIT {top:UInt64}
-    ),
-    dictionary AS
-    (
-        SELECT groupArray(key) AS keys, groupArray(name) AS words
-        FROM (SELECT key, any(name) AS name FROM names WHERE tenant = {tenant:String} AND kind = 'activity' GROUP BY key)
     )
 SELECT
-    lower(leftPad(hex(ranked.variant), 16, '0')) AS variant,
-    arrayMap(key -> dictionary.words[indexOf(dictionary.keys, key)], path) AS activities,
+    lower(leftPad(hex(counted.variant), 16, '0')) AS variant,
+    arrayMap(key -> transform(key, dictionary.1, dictionary.2, ''), path) AS activities,
     cases,
-    cases / all_cases AS share,
+    cases / sum(cases) OVER () AS share,
     median_us / 1e6 AS p50_s,
     first,
     last,
-    total
-FROM ranked
-CROSS JOIN dictionary
-ORDER BY cases DESC, variant
+    count() OVER () AS total
+FROM counted
+ORDER BY cases DESC, counted.variant
+LIMIT {top:UInt64}

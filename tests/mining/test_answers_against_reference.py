@@ -232,7 +232,7 @@ def test_pages_of_cases_and_single_cases_equal_the_reference(
     since=st.sampled_from((None, 0, 1)),
     length=st.sampled_from((None, 1, 2)),
 )
-def test_frequencies_from_day_figures_equal_those_from_paths(
+def test_frequencies_and_durations_from_day_figures_equal_those_from_paths(
     warehouse: Warehouse,
     clock: Clock,
     rows: list[Happened],
@@ -249,6 +249,8 @@ def test_frequencies_from_day_figures_equal_those_from_paths(
     assert from_days.equals(directly_follows_frequency(view, by_paths))
     assert from_days.schema == directly_follows_frequency(view, by_paths).schema
     same(from_days, reference.directly_follows_frequency(reference.selected(every, by_days)))
+    assert durations(view, by_days).equals(durations(view, by_paths))
+    assert durations(view, by_days).schema == durations(view, by_paths).schema
 
 
 def test_the_map_is_its_four_parts(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

@@ -132,6 +132,31 @@ def test_order_and_batching_change_nothing(
 
 
 @quick
+@given(rows=generated.events(), cut=st.integers(0, 14), kept=st.sets(st.sampled_from(("sources", "days", "starts"))))
+def test_a_full_build_of_a_plain_log_equals_the_build_by_touched_cases(
+    warehouse: Warehouse, clock: Clock, rows: list[Happened], cut: int, kept: set[str]
+) -> None:
+    """A full build leaves out what a log does not have; the build of touched cases never does."""
+    rows = [plain(row, kept) for row in rows]
+    definition = process(end=("C",))
+    view = stored(warehouse, clock, fresh_tenant(), frame(rows[:cut]), definition=definition)
+    File(warehouse, clock, view.tenant).step(frame(rows[cut:]))
+    refresh(warehouse, clock, view.tenant, definition)
+    touched = content(warehouse, view.tenant)
+    refresh(warehouse, clock, view.tenant, definition, full=True)
+    assert content(warehouse, view.tenant) == touched
+
+
+def plain(row: Happened, kept: set[str]) -> Happened:
+    """The row without what is not kept: a source of its own, business dates, starts."""
+    if "sources" not in kept:
+        row = row.but(source=SOURCE)
+    if "days" not in kept and row.precision == "day":
+        row = row.but(precision="min")
+    return row if "starts" in kept else row.but(started_at=None)
+
+
+@quick
 @given(rows=generated.events(most=14), told=generated.told(), cut=st.integers(0, 14), order=generated.ORDERS)
 def test_paths_equal_the_reference_column_by_column(
     warehouse: Warehouse, clock: Clock, rows: list[Happened], told: list[Told], cut: int, order: tuple[str, ...]
@@ -276,6 +301,42 @@ def test_a_changed_definition_rebuilds(warehouse: Warehouse, clock: Clock, tenan
     assert found.select("case", "events", "state").rows() == [("1", 2, "complete"), ("3", 2, "complete")]
     assert refresh(warehouse, clock, tenant, view.definition).kind == "full"
     assert cases(view, order_by="oldest").cases["events"].to_list() == [3, 1, 2]
+
+
+def test_readers_see_the_old_paths_until_a_rebuild_is_whole(warehouse: Warehouse, clock: Clock, tenant: str) -> None:
+    view = stored(warehouse, clock, tenant, frame(whiteboard("A B C", "B", "A C")))
+    narrower = ProcessView(warehouse, tenant, process(activities=("C",)))
+    seen: list[int] = []
+
+    def look(part: int, parts: int) -> None:
+        seen.append(log_summary(view).events)
+
+    refresh(warehouse, clock, tenant, narrower.definition, progress=look)
+    assert seen == [6]
+    assert log_summary(narrower).events == 2
+    assert log_summary(narrower).cases == 2
+
+
+def test_a_killed_rebuild_leaves_nothing_in_the_next(warehouse: Warehouse, clock: Clock, tenant: str) -> None:
+    view = stored(warehouse, clock, tenant, frame(whiteboard("A B C", "B", "A C")))
+
+    def stop(part: int, parts: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refresh(warehouse, clock, tenant, view.definition, full=True, progress=stop)
+    assert log_summary(view).events == 6
+    narrower = ProcessView(warehouse, tenant, process(activities=("C",)))
+    refresh(warehouse, clock, tenant, narrower.definition)
+    assert log_summary(narrower).cases == 2
+
+
+def test_a_process_that_lost_all_its_cases_has_none(warehouse: Warehouse, clock: Clock, tenant: str) -> None:
+    stored(warehouse, clock, tenant, frame(whiteboard("A B C")))
+    nothing = ProcessView(warehouse, tenant, process(activities=("D",)))
+    refresh(warehouse, clock, tenant, nothing.definition)
+    assert log_summary(nothing).cases == 0
+    assert content(warehouse, tenant).figures.is_empty()
 
 
 def test_only_touched_cases_are_rebuilt(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

@@ -22,8 +22,8 @@ WITH
         edge_target = {edge_target:String},
         states = {states:Array(String)})
         ARRAY JOIN arrayPopBack(actors) AS source, arrayPopFront(actors) AS target
-        WHERE source != 0 AND target != 0
         GROUP BY source, target
+        HAVING source != 0 AND target != 0
         ORDER BY frequency DESC
         LIMIT {top:UInt64} WITH TIES
     ),

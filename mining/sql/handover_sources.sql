@@ -27,7 +27,7 @@ selected_cases(
         edge_target = {edge_target:String},
         states = {states:Array(String)})
 ARRAY JOIN arrayPopBack(sources) AS source_key, arrayPopFront(sources) AS target_key
-WHERE source_key != 0 AND target_key != 0
 GROUP BY source_key, target_key
+HAVING source_key != 0 AND target_key != 0
 ORDER BY frequency DESC, source, target
 LIMIT {top:UInt64}

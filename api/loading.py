@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.load import Load, LoadReport, LoadRequest
 from ingest.mapping import Mapping
 from kernel.clock import Clock
-from kernel.errors import InputError
+from kernel.errors import DefinitionError, InputError
 from kernel.process import CaseAttribute, ProcessDefinition, Processes, write_process
 from kernel.warehouse import Warehouse
 from mining.answers import readiness
@@ -96,6 +96,8 @@ def load_file(
         refresh(warehouse, clock, request.tenant, definition)
         view = ProcessView(warehouse, request.tenant, definition)
         reports.append(readiness(view, log=request.process))
+    for definition in _others_touched(processes, definitions, report):
+        refresh(warehouse, clock, request.tenant, definition)
     document = asdict(report)
     document.pop("object_types")
     loaded_at = document.pop("already_loaded_at")
@@ -104,6 +106,27 @@ def load_file(
     document["processes"] = [definition.id for definition in definitions]
     document["readiness"] = reports
     return document
+
+
+def _others_touched(
+    processes: Processes, refreshed: list[ProcessDefinition], report: LoadReport
+) -> list[ProcessDefinition]:
+    """The other processes whose cases a load may have changed: of an object type that it names, or over link paths.
+
+    A file of definitions that is wrong is left out: it is told when it is asked about, and is no fault of the load.
+    """
+    done = {definition.id for definition in refreshed}
+    found = []
+    for path in sorted(processes.folder.glob("*.yaml")):
+        if path.stem in done:
+            continue
+        try:
+            definition = processes.get(path.stem)
+        except DefinitionError:
+            continue
+        if definition.links or definition.object_type in report.object_types:
+            found.append(definition)
+    return found
 
 
 def define_processes(

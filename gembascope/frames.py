@@ -80,6 +80,7 @@ CASE_EVENTS = pl.Schema(
         "value": MONEY,
         "currency": TEXT,
         "attributes": TEXT,
+        "via": pl.Struct({"type": TEXT, "id": TEXT}),
         "wait_s": NUMBER,
         "assumed": YES_NO,
     }

@@ -9,13 +9,23 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from kernel.definitions import read_definition, read_folder, suggestion
 from kernel.errors import NotFound
+from kernel.link_path import read_link_paths, written
 from kernel.timeparse import parse_duration
 
 PROCESS_ID = r"^[a-z0-9][a-z0-9._-]{0,119}$"
@@ -36,6 +46,10 @@ def _written(value: timedelta) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_written, when_used="json")]
 """A duration; in YAML `4h`, `30m`, `2d`, `1h30m`."""
+
+
+LinkPath = Annotated[tuple[str, ...], PlainSerializer(written, when_used="json")]
+"""Object types from the case notion on; in YAML `order -> delivery -> parcel`."""
 
 
 class _Part(BaseModel):
@@ -73,6 +87,11 @@ class ProcessDefinition(_Part):
     id: str = Field(pattern=PROCESS_ID, description="Name used by commands and addresses.")
     title: str = Field(default="", description="Name shown to people.")
     object_type: str = Field(min_length=1, description="Case notion: the object type whose objects are cases.")
+    links: tuple[LinkPath, ...] = Field(
+        default=(),
+        description="Link paths, such as order -> delivery -> parcel: the events of the objects that they reach belong "
+        "to the case. Only links between the types named are followed.",
+    )
     activities: tuple[str, ...] = Field(
         default=(), description="Activities that belong; empty means every activity of the object type."
     )
@@ -91,6 +110,11 @@ class ProcessDefinition(_Part):
     )
     excluded: tuple[Population, ...] = Field(default=(), description="Populations that figures leave out.")
     owner: str = Field(default="", description="Team that answers for the outcome.")
+
+    @field_validator("links", mode="before")
+    @classmethod
+    def _link_paths(cls, value: Any, info: ValidationInfo) -> Any:
+        return read_link_paths(value, info.data.get("object_type")) if isinstance(value, (list, tuple)) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> ProcessDefinition:

@@ -18,6 +18,7 @@ from mining.view import ProcessView
 ORDERS = ("longest", "shortest", "newest", "oldest", "events")
 MAX_PAGE = 10_000
 MAX_EVENTS = 200_000
+VIA = pl.Struct({"type": pl.String, "id": pl.String})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ def cases(
 class Case:
     """One case. `events`: one row each in case order, with `activity`, `occurred_at`, `started_at`, `source`, `actor`,
     `actor_kind`, `lifecycle`, `outcome`, `error_code`, `value`, `currency`, `attributes` (JSON), `precision`,
-    `event_id`, `wait_s` (seconds since the event before; null for the first and where the order is assumed) and
-    `assumed` (whether its order after the event before is)."""
+    `event_id`, `via` (type and id of the linked object through which it came; null where the event names the case),
+    `wait_s` (seconds since the event before; null for the first and where the order is assumed) and `assumed` (whether
+    its order after the event before is)."""
 
     case: str
     state: str
@@ -95,7 +97,7 @@ def case(view: ProcessView, case_id: str) -> Case:
         raise NotFound(f"{definition.id} has no case {case_id!r}")
     head = found.row(0, named=True)
     parameters: dict[str, Any] = {
-        "tenant": view.tenant,
+        **view.scope,
         "object_type": definition.object_type,
         "case": case_id,
         "activities": list(definition.activities),
@@ -104,6 +106,7 @@ def case(view: ProcessView, case_id: str) -> Case:
         "page": MAX_EVENTS,
     }
     events = view.warehouse.query(load_query(__file__, "case_events"), parameters)
+    events = events.with_columns(_via(view, parameters, events["event_id"]))
     waits = [None, *(wait / 1e6 if wait >= 0 else None for wait in head["waits_us"])]
     assumed = [False, *(wait < 0 for wait in head["waits_us"])]
     # An event loaded since the last refresh is not in the path yet: its wait is not known.
@@ -119,6 +122,15 @@ def case(view: ProcessView, case_id: str) -> Case:
             pl.Series("wait_s", waits, dtype=pl.Float64), pl.Series("assumed", assumed, dtype=pl.Boolean)
         ),
     )
+
+
+def _via(view: ProcessView, parameters: dict[str, Any], event_ids: pl.Series) -> pl.Series:
+    """The linked object through which each event came, null for those that name the case themselves."""
+    found: dict[str, dict[str, str]] = {}
+    if view.definition.links:
+        rows = view.warehouse.query(load_query(__file__, "reached_events"), parameters)
+        found = {event_id: {"type": kind, "id": name} for event_id, kind, name in rows.iter_rows()}
+    return pl.Series("via", [found.get(event_id) for event_id in event_ids], dtype=VIA)
 
 
 def _write_cursor(order_by: str, rank: int, case_id: str) -> str:

@@ -14,12 +14,16 @@ from typing import Any
 from kernel.clock import Clock
 from kernel.process import ProcessDefinition
 from kernel.warehouse import Query, Warehouse, load_query
+from mining.link_paths import rebuild_derived, refresh_derived
 
 RANGE_ROWS = 2_000_000
 """Relations per part of a full build: what bounds its memory."""
 
 UNKNOWN_FACTS = {"tied": 1, "started": 1, "attributed": 1}
 """For a build that has not asked `projection_facts`, which reads the whole log: right for every log, and slower."""
+
+NO_DEFINITION = "00" * 16
+"""The hash of no definition: what is projected with it must be built anew."""
 
 
 def _sql(name: str) -> Query:
@@ -47,8 +51,8 @@ def refresh(
     """Bring `case_paths` and `day_figures` of a process up to the last stored batch.
 
     Rebuilds everything when asked, when the process was never projected, or when its definition changed; else
-    only the cases touched since the last refresh. `progress` is called with parts done and all parts. Killed at
-    any point, the next refresh does the same work again.
+    only the cases touched since the last refresh, over link paths too. `progress` is called with parts done and all
+    parts. Killed at any point, the next refresh does the same work again.
     """
     with warehouse.writing():
         scope = {"tenant": tenant, "process": definition.id}
@@ -58,21 +62,24 @@ def refresh(
         since = state["through_batch"] if state is not None and same and not full else 0
         stored = warehouse.read_for_write(_sql("last_stored_batch"), {"tenant": tenant, "since_batch": since})
         through, conflicts = stored.row(0)
-        version = max(int(clock.now().timestamp() * 1_000_000), (state["version"] if state else 0) + 1)
+        version = max(int(clock.now().timestamp() * 1_000_000), (state["version"] if state else 0) + 2)
         if since and through == since:
             return Refreshed("current", through, state["version"] if state else 0)
         window = {"since_batch": since, "through_batch": through, "object_type": definition.object_type}
         build = scope | window | _definition_parameters(definition) | {"version": version}
+        record = scope | window | {"projected_at": clock.now()}
+
+        def recorded(definition_hash: str, version: int) -> None:
+            moment = {"definition_hash": definition_hash, "version": version}
+            warehouse.command(_sql("record_projection"), record | moment)
+
         if since:
+            refresh_derived(warehouse, build, definition)
             _refresh_touched(warehouse, build, conflicts=conflicts > 0)
         else:
+            rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1))
             _build_all(warehouse, build, progress)
-        record = {
-            "definition_hash": definition.hash.hex(),
-            "projected_at": clock.now(),
-            "version": version,
-        }
-        warehouse.command(_sql("record_projection"), scope | window | record)
+        recorded(definition.hash.hex(), version)
         return Refreshed("touched" if since else "full", through, version)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kernel.process import ProcessDefinition
 from kernel.warehouse import load_query
+from mining.link_paths import Step, steps
 from mining.view import ProcessView
 
 BULK_AT_LEAST = 10
@@ -29,25 +31,29 @@ class ReadinessFinding:
 def readiness(view: ProcessView, *, log: str | None = None) -> list[ReadinessFinding]:
     """The findings for one process, always all aspects, in a fixed order.
 
-    `log` is the process named at load, when the process is one of several made from it. Reads all events.
+    `log` is the process named at load, when the process is one of several made from it. A process with link paths has
+    three more aspects per step of a path and source. Reads all events.
     """
     scope = view.scope | {"object_type": view.definition.object_type, "log": log or view.definition.id}
     row = view.warehouse.query(load_query(__file__, "readiness"), scope).row(0, named=True)
     counts: dict[str, Any] = {name: value if value is not None else 0 for name, value in row.items()}
-    return _findings(counts, view.definition.object_type)
+    return _findings(counts, view.definition) + [
+        finding for step in steps(view.definition) for finding in _link_rates(view, step)
+    ]
 
 
-def _findings(n: dict[str, Any], object_type: str) -> list[ReadinessFinding]:
+def _findings(n: dict[str, Any], definition: ProcessDefinition) -> list[ReadinessFinding]:
     linked = n["events"]
     total = linked + n["unlinked_events"]
+    one = f"an object of type {definition.object_type}"
     found = [
         ReadinessFinding(
             "linked events",
             linked,
             _share(linked, total),
-            f"events that name an object of type {object_type}; the rest is in no case"
+            f"events that name {one}{' or are linked to one' if definition.links else ''}; the rest is in no case"
             if n["unlinked_events"]
-            else f"every event names an object of type {object_type}",
+            else f"every event names {one}{' or is linked to one' if definition.links else ''}",
             n["unlinked_events"] > 0,
         ),
         ReadinessFinding(
@@ -136,6 +142,47 @@ def _open_cases(n: dict[str, Any]) -> ReadinessFinding:
         return ReadinessFinding("open cases", n["unknown_cases"], None, meaning, True)
     meaning = "not finished: their durations are so far; figures of complete cases leave them out"
     return ReadinessFinding("open cases", n["open_cases"], _share(n["open_cases"], n["cases"]), meaning, False)
+
+
+def _link_rates(view: ProcessView, step: Step) -> list[ReadinessFinding]:
+    """How surely one step of a link path joins events to cases: three findings per source whose events name objects of
+    the step's type. What is linked to no case or to several is counted, never guessed."""
+    parameters = view.scope | {"path": step.path, "far_type": step.far_type}
+    found: list[ReadinessFinding] = []
+    for row in view.warehouse.query(load_query(__file__, "link_rates"), parameters).to_dicts():
+        objects, linked, multiple = row["objects"], row["linked"], row["multiple"]
+        unlinked = objects - linked - multiple
+        where = f"{step.path}, source {row['source']!r}"
+        told = f"of {objects:,} {step.far_type} objects with events of {row['source']!r}"
+        case = view.definition.object_type
+        meanings = (
+            ("linked", linked, f"{told}: joined to exactly one {case}; their events are in its case", False),
+            (
+                "unlinked",
+                unlinked,
+                f"{told}: joined to no {case}; their events are in no case unless they name it themselves, so cases "
+                "may look shorter than they were"
+                if unlinked
+                else f"{told}: all are joined to a case",
+                unlinked > 0,
+            ),
+            (
+                "multiply linked",
+                multiple,
+                f"{told}: joined to several {case} objects; their events are in each of these cases and count in each"
+                if multiple
+                else f"{told}: none is joined to several {case} objects",
+                multiple > 0,
+            ),
+        )
+        found += [
+            ReadinessFinding(f"{name}: {where}", number, _share(number, objects), meaning, attention)
+            for name, number, meaning, attention in meanings
+        ]
+    if not found:
+        meaning = f"no {step.far_type} object has events; this path brings none to the cases"
+        found.append(ReadinessFinding(f"linked: {step.path}", 0, None, meaning, step.last))
+    return found
 
 
 def _share(part: int, whole: int) -> float | None:

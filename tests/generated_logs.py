@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
-from logs import START, Happened, ObjectRef, Told, case_ref
+from logs import START, Happened, Linked, ObjectRef, Told, case_ref
 from reference import MICROSECOND, Path
 
 from mining.filters import STATES, CaseFilter
@@ -18,6 +18,34 @@ CASES = ("1", "2", "3", "10")
 SOURCES = ("shop", "erp")
 MIDNIGHT = START.replace(hour=0)
 ORDERS = st.lists(st.sampled_from(ACTIVITIES), unique=True, max_size=4).map(tuple)
+
+
+LINKED_TYPES = ("case:p", "delivery", "parcel", "sku")
+LINK_PATHS = (
+    ("case:p", "delivery", "parcel"),
+    ("case:p", "parcel"),
+    ("case:p", "parcel", "delivery"),
+    ("case:p", "delivery"),
+    ("case:p", "delivery", "parcel", "sku"),
+)
+
+
+def link_paths() -> st.SearchStrategy[tuple[tuple[str, ...], ...]]:
+    """The link paths of a definition of PROCESS; long ones more often."""
+    return st.lists(st.sampled_from((*LINK_PATHS, LINK_PATHS[0])), min_size=1, max_size=3, unique=True).map(tuple)
+
+
+def links(*, most: int = 10) -> st.SearchStrategy[list[Linked]]:
+    """Relations between a few objects, in both directions, of types that paths name and of others."""
+    end = st.tuples(st.sampled_from(LINKED_TYPES), st.sampled_from(CASES[:3]))
+    return st.lists(st.builds(Linked, end, end, st.sampled_from(("", "of"))), max_size=most)
+
+
+def linked_events(*, most: int = 10) -> st.SearchStrategy[list[Happened]]:
+    """As `events`, most of which name only objects that are no case."""
+    end = st.tuples(st.sampled_from(LINKED_TYPES), st.sampled_from(CASES[:3]), st.sampled_from(("", "of")))
+    named = st.lists(end, min_size=1, max_size=2).map(tuple)
+    return st.lists(st.builds(lambda row, refs: row.but(objects=refs), _happened(), named), min_size=1, max_size=most)
 
 
 def _references() -> st.SearchStrategy[tuple[ObjectRef, ...]]:

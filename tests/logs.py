@@ -152,6 +152,20 @@ def object_frame(values: Iterable[Told]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=OBJECT_FRAME)
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A relation between two objects, each by type and id, as a source tells it."""
+
+    one: tuple[str, str]
+    other: tuple[str, str]
+    qualifier: str = ""
+
+
+def link_frame(links: Iterable[Linked]) -> pl.DataFrame:
+    """The relations as a frame of LINK_FRAME."""
+    return pl.DataFrame([(*link.one, *link.other, link.qualifier) for link in links], schema=LINK_FRAME, orient="row")
+
+
 class File:
     """One file that is loaded in steps: equal rows are counted over all of it."""
 
@@ -162,9 +176,9 @@ class File:
         self._occurrences = Occurrences()
         self._origin = Origin(tenant, source, LOAD_ID, zone=zone)
 
-    def step(self, events: pl.DataFrame, objects: pl.DataFrame = NO_OBJECTS) -> Stored:
+    def step(self, events: pl.DataFrame, objects: pl.DataFrame = NO_OBJECTS, links: pl.DataFrame = NO_LINKS) -> Stored:
         """Store the next rows of the file."""
-        return self._store.store(self._origin, events, self._occurrences.of(events), objects, NO_LINKS)
+        return self._store.store(self._origin, events, self._occurrences.of(events), objects, links)
 
 
 def process(**more: Any) -> ProcessDefinition:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from logs import Happened, Told
+from logs import Happened, Linked, Told
 from siphash import sip_hash_128
 
 from kernel import attributes as json_values
@@ -141,8 +141,10 @@ def paths(
     definition: ProcessDefinition,
     files: Sequence[Sequence[Happened]],
     told: Iterable[tuple[str, Told]] = (),
+    links: Iterable[Linked] = (),
 ) -> list[Path]:
     """Every case of the process, excluded populations included, by case id. `told`: (source, attribute value)."""
+    known_links = list(links)
     cases: dict[str, list[Counted]] = defaultdict(list)
     for counted in winners(tenant, files):
         event = counted.event
@@ -150,10 +152,25 @@ def paths(
             continue
         if definition.lifecycles and event.lifecycle not in definition.lifecycles:
             continue
-        for name in {name for kind, name, _ in event.objects if kind == definition.object_type}:
+        ends = {(kind, name) for kind, name, _ in event.objects}
+        for name in {case for end in ends for case in reaching(definition, known_links, end)}:
             cases[name].append(counted)
     known = list(told)
     return [_path(definition, name, events, known) for name, events in sorted(cases.items())]
+
+
+def reaching(definition: ProcessDefinition, links: Sequence[Linked], end: tuple[str, str]) -> set[str]:
+    """The cases whose link paths reach an object, and the object itself when it is a case."""
+    found = {end[1]} if end[0] == definition.object_type else set()
+    for path in definition.links:
+        if end[0] not in path:
+            continue
+        here = {end}
+        for nearer in reversed(path[: path.index(end[0])]):
+            pairs = {pair for link in links for pair in ((link.one, link.other), (link.other, link.one))}
+            here = {other for one, other in pairs if one in here and other[0] == nearer}
+        found |= {name for _, name in here}
+    return found
 
 
 def _path(definition: ProcessDefinition, name: str, events: list[Counted], told: list[tuple[str, Told]]) -> Path:

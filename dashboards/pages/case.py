@@ -132,6 +132,8 @@ def _event(place: int, event: Mapping[str, Any], wait: Wait, longest: float, of_
         kind = words(event["actor_kind"], 20) if event["actor_kind"] else ""
         who = words(event["actor"], 40) if event["actor"] else ""
         where.append(f"{who} ({kind})" if who and kind else who or kind)
+    if event["via"]:
+        where.append(f"via {words(event['via']['type'], 30)} {words(event['via']['id'], 40)}")
     if event["outcome"] == "ok":
         where.append("ok")
     marks = []

@@ -238,6 +238,8 @@ def case_(
         ("lifecycle", "lifecycle", render.name),
         ("outcome", "outcome", str),
     ]
+    if any(event["via"] for event in found["events"]):
+        columns.append(("via", "via", lambda via: render.name(f"{via['type']} {via['id']}") if via else ""))
     title = f"{process}: case {render.name(found['case'])}, {found['state']}, variant {found['variant']}"
     render.table(console(), title, columns, found["events"])
     if found["attributes"]:

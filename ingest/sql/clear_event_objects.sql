@@ -1,2 +1,3 @@
--- Take back the relations of a batch that was interrupted, before they are made again. Parameters: tenant, batch.
+-- Take back the relations of a batch that was interrupted, before they are made again; those derived from them too, which
+-- the next refresh derives anew. Parameters: tenant, batch.
 DELETE FROM event_objects WHERE tenant = {tenant:String} AND batch = {batch:UInt64}

@@ -10,6 +10,7 @@ WITH
         FROM event_objects
         WHERE tenant = {tenant:String}
             AND object_type = {object_type:String}
+            AND derived_for = ''
             AND object_id > {after:String}
             AND object_id <= {upto:String}
             AND object_id IN

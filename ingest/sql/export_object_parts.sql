@@ -7,12 +7,14 @@ WITH
         SELECT DISTINCT object_type, object_id
         FROM event_objects
         WHERE tenant = {tenant:String}
+            AND derived_for = ''
             AND event_id IN
             (
                 SELECT event_id
                 FROM event_objects
                 WHERE tenant = {tenant:String}
                     AND object_type = {object_type:String}
+                    AND derived_for = ''
                     AND object_id IN
                     (
                         SELECT case_id

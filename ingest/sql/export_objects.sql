@@ -8,6 +8,7 @@ WITH
         SELECT DISTINCT object_type, object_id
         FROM event_objects
         WHERE tenant = {tenant:String}
+            AND derived_for = ''
             AND (toString(object_type), object_id) > ({after_type:String}, {after:String})
             AND (toString(object_type), object_id) <= ({upto_type:String}, {upto:String})
             AND event_id IN
@@ -16,6 +17,7 @@ WITH
                 FROM event_objects
                 WHERE tenant = {tenant:String}
                     AND object_type = {object_type:String}
+                    AND derived_for = ''
                     AND object_id IN
                     (
                         SELECT case_id

@@ -2,14 +2,13 @@
 INSERT INTO event_objects
 (
     tenant, object_type, object_id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
-    time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes, qualifiers, derived,
-    batch
+    time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes, qualifiers, batch
 )
 SELECT
     tenant, reference.type, reference.id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
     time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes,
     [reference.qualifier],
-    0, {batch:UInt64}
+    {batch:UInt64}
 FROM events
 ARRAY JOIN objects AS reference
 WHERE tenant = {tenant:String} AND batch = {batch:UInt64}

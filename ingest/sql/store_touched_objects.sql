@@ -1,6 +1,6 @@
 -- The objects whose paths a batch may have changed: those of its events, of other copies of them, and those whose
 -- attributes it brought. Parameters: tenant, batch, contested.
-INSERT INTO touched_objects
+INSERT INTO touched_objects (tenant, object_type, batch, object_id)
 SELECT DISTINCT {tenant:String}, object_type, {batch:UInt64}, object_id
 FROM
 (

@@ -3,14 +3,13 @@
 INSERT INTO event_objects
 (
     tenant, object_type, object_id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
-    time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes, qualifiers, derived,
-    batch
+    time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes, qualifiers, batch
 )
 SELECT
     tenant, reference.1, reference.2, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
     time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes,
     arraySort(arrayDistinct(arrayMap(o -> o.qualifier, arrayFilter(o -> (o.type = reference.1) AND (o.id = reference.2), objects)))),
-    0, {batch:UInt64}
+    {batch:UInt64}
 FROM
 (
     SELECT *

@@ -1,6 +1,7 @@
 -- One row per relation between an event (its winning version) and an object, with every column that a path
 -- needs: a case reads as one range, without a join. Made from events by ingest/sql/store_event_objects.sql.
--- qualifiers: those of the relation, sorted. derived: the relation follows from a link path of a process.
+-- qualifiers: those of the relation, sorted. derived_for: '' for a relation that the event names; else the process from
+-- whose link paths it follows (mining/link_paths.py), and only that process may read it.
 CREATE TABLE IF NOT EXISTS event_objects
 (
     tenant LowCardinality(String),
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS event_objects
     currency LowCardinality(String),
     attributes String CODEC(ZSTD(1)),
     qualifiers Array(LowCardinality(String)),
-    derived UInt8,
+    derived_for LowCardinality(String),
     batch UInt64
 )
 ENGINE = MergeTree

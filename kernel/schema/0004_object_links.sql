@@ -8,7 +8,8 @@ CREATE TABLE IF NOT EXISTS object_links
     to_id String,
     qualifier LowCardinality(String),
     source LowCardinality(String),
-    batch UInt64
+    batch UInt64,
+    INDEX by_batch batch TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(batch)
 ORDER BY (tenant, from_type, from_id, to_type, to_id, qualifier, source)

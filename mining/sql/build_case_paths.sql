@@ -4,7 +4,8 @@
 -- population_attributes, population_values; the part to build: object ids in (after, upto] ('' for no bound) and, when
 -- incremental is 1, only objects touched by batches in (since_batch, through_batch]; and what the events to be read may
 -- have, for nothing is done for what they have not: tied (1: several sources, business dates or ranks), started (1:
--- activities with a start), attributed (1: cases with attributes). 1 is always right.
+-- activities with a start), attributed (1: cases with attributes). 1 is always right. Events that the
+-- process's link paths reach belong to the case.
 -- Order within a case: order_at, rank of the activity, source, sequence, event_id. A pair is assumed when its events'
 -- intervals overlap, or when two events of one source and instant are told apart by rank or id alone.
 INSERT INTO {table:Identifier}
@@ -34,6 +35,7 @@ WITH
         FROM event_objects
         WHERE tenant = {tenant:String}
             AND object_type = {object_type:String}
+            AND derived_for IN ('', {process:String})
             AND object_id > {after:String}
             AND ({upto:String} = '' OR object_id <= {upto:String})
             AND
@@ -45,6 +47,7 @@ WITH
                     FROM touched_objects
                     WHERE tenant = {tenant:String}
                         AND object_type = {object_type:String}
+                        AND touched_for IN ('', {process:String})
                         AND batch > {since_batch:UInt64}
                         AND batch <= {through_batch:UInt64}
                 )
@@ -95,6 +98,7 @@ WITH
                         FROM touched_objects
                         WHERE tenant = {tenant:String}
                             AND object_type = {object_type:String}
+                            AND touched_for IN ('', {process:String})
                             AND batch > {since_batch:UInt64}
                             AND batch <= {through_batch:UInt64}
                     )

@@ -1,6 +1,6 @@
 -- The events of one case in case order: one row each (event_id as hex, activity, occurred_at, precision, started_at,
 -- source, actor, actor_kind, lifecycle, outcome, error_code, value, currency, attributes as JSON).
--- Parameters: tenant, object_type, case, activities, lifecycles, ranks, page.
+-- Parameters: tenant, process, object_type, case, activities, lifecycles, ranks, page.
 SELECT
     lower(hex(event_id)) AS event_id,
     toString(activity) AS activity,
@@ -19,6 +19,7 @@ SELECT
 FROM event_objects
 WHERE tenant = {tenant:String}
     AND object_type = {object_type:String}
+    AND derived_for IN ('', {process:String})
     AND object_id = {case:String}
     AND (empty({activities:Array(String)}) OR has({activities:Array(String)}, activity))
     AND (empty({lifecycles:Array(String)}) OR has({lifecycles:Array(String)}, lifecycle))

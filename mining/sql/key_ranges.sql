@@ -1,4 +1,5 @@
 -- Where to cut a full build so that each part holds about {rows} relations: one row per cut (object_id), ascending.
+-- Derived relations weigh like others; those of other processes only make parts smaller, and a filter would cost.
 -- Parameters: tenant, object_type, rows.
 SELECT DISTINCT object_id
 FROM

@@ -1,5 +1,5 @@
--- What the log of a process is fit for: one row of counts. events: of this case notion. unlinked_events: events of the
--- same sources that name no object of it. date_only: stamps that are business dates. midnight: full stamps at exactly
+-- What the log of a process is fit for: one row of counts. events: of this case notion, those that its link paths reach
+-- included. unlinked_events: other events of the same sources, which name no object of it. date_only: stamps that are business dates. midnight: full stamps at exactly
 -- 00:00 UTC. bulk: events of an actor with ten or more events in the same second. pairs, assumed_pairs: directly-follows
 -- pairs, and those ordered by assumption. excluded: cases per excluded population. untouched_objects: objects known by
 -- their attributes that no event names. Parameters: tenant, process, object_type, log (the process named at load).
@@ -8,7 +8,9 @@ WITH
     (
         SELECT source, event_id, occurred_at, precision, actor_key, object_id
         FROM event_objects
-        WHERE tenant = {tenant:String} AND object_type = {object_type:String}
+        WHERE tenant = {tenant:String}
+            AND object_type = {object_type:String}
+            AND derived_for IN ('', {process:String})
     ),
     paths AS
     (
@@ -24,7 +26,17 @@ SELECT
         (
             SELECT event_id
             FROM events
-            WHERE tenant = {tenant:String} AND source IN (SELECT DISTINCT source FROM related)
+            WHERE tenant = {tenant:String}
+                AND source IN (SELECT DISTINCT source FROM related)
+                AND event_id NOT IN
+                (
+                    SELECT event_id
+                    FROM event_objects
+                    WHERE tenant = {tenant:String}
+                        AND object_type = {object_type:String}
+                        AND derived_for != ''
+                        AND derived_for = {process:String}
+                )
             GROUP BY event_id
             HAVING NOT max(arrayExists(o -> o.type = {object_type:String}, objects))
         )

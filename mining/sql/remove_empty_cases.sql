@@ -11,6 +11,7 @@ WHERE tenant = {tenant:String}
         FROM touched_objects
         WHERE tenant = {tenant:String}
             AND object_type = {object_type:String}
+            AND touched_for IN ('', {process:String})
             AND batch > {since_batch:UInt64}
             AND batch <= {through_batch:UInt64}
     )

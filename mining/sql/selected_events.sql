@@ -21,6 +21,7 @@ SELECT
 FROM event_objects
 WHERE tenant = {tenant:String}
     AND object_type = {object_type:String}
+    AND derived_for IN ('', {process:String})
     AND object_id IN
     (
         SELECT case_id

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,21 @@ import pytest
 import reference
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from logs import SOURCE, START, File, Happened, Told, frame, happened, object_frame, process, stored, whiteboard
+from logs import (
+    SOURCE,
+    START,
+    File,
+    Happened,
+    Linked,
+    Told,
+    frame,
+    happened,
+    link_frame,
+    object_frame,
+    process,
+    stored,
+    whiteboard,
+)
 
 from kernel.clock import Clock
 from kernel.process import CaseAttribute, ProcessDefinition
@@ -96,19 +111,33 @@ def deliveries(draw: st.DrawFn, rows: list[Happened]) -> list[tuple[list[Happene
 
 
 def deliver(
-    warehouse: Warehouse, clock: Clock, batches: list[tuple[list[Happened], bool]], told: list[list[Told]]
+    warehouse: Warehouse,
+    clock: Clock,
+    batches: list[tuple[list[Happened], bool]],
+    told: list[list[Told]],
+    *,
+    links: Sequence[list[Linked]] = (),
+    definitions: Sequence[ProcessDefinition] = (DEFINITION,),
 ) -> str:
-    """A fresh tenant that got the batches in order, as one file, refreshed at the end at the latest."""
+    """A fresh tenant that got the batches in order, as one file, refreshed at the end at the latest. Of `told` and
+    `links` the first part comes with the first batch, and so on."""
     tenant = fresh_tenant()
     file = File(warehouse, clock, tenant)
-    for position, (rows, refreshing) in enumerate(batches):
-        file.step(frame(rows), object_frame(told[position] if position < len(told) else []))
+    parts = zip_longest(batches, told, links)
+    for delivered, values, joined in parts:
+        rows, refreshing = delivered or ([], False)
+        file.step(frame(rows), object_frame(values or []), link_frame(joined or []))
         if refreshing:
-            refresh(warehouse, clock, tenant, DEFINITION)
-    for values in told[len(batches) :]:
-        file.step(frame([]), object_frame(values))
-    refresh(warehouse, clock, tenant, DEFINITION)
+            refresh_all(warehouse, clock, tenant, definitions)
+    refresh_all(warehouse, clock, tenant, definitions)
     return tenant
+
+
+def refresh_all(
+    warehouse: Warehouse, clock: Clock, tenant: str, definitions: Sequence[ProcessDefinition], *, full: bool = False
+) -> None:
+    for definition in definitions:
+        refresh(warehouse, clock, tenant, definition, full=full)
 
 
 @quick
@@ -129,6 +158,96 @@ def test_order_and_batching_change_nothing(
     assert content(warehouse, other) == expected
     refresh(warehouse, clock, other, DEFINITION, full=True)
     assert content(warehouse, other) == expected
+
+
+def with_links(*paths: tuple[str, ...], process_id: str = "linked") -> ProcessDefinition:
+    """DEFINITION under another name, with link paths."""
+    return DEFINITION.model_copy(update={"id": process_id, "links": paths})
+
+
+@quick
+@given(
+    rows=generated.linked_events(),
+    links=generated.links(),
+    told=generated.told(),
+    paths=generated.link_paths(),
+    others=generated.link_paths(),
+    data=st.data(),
+)
+def test_order_and_batching_change_nothing_over_links(
+    warehouse: Warehouse,
+    clock: Clock,
+    rows: list[Happened],
+    links: list[Linked],
+    told: list[Told],
+    paths: tuple[tuple[str, ...], ...],
+    others: tuple[tuple[str, ...], ...],
+    data: st.DataObject,
+) -> None:
+    rows = one_position_each(rows)
+    definitions = (DEFINITION, with_links(*paths), with_links(*others, process_id="other"))
+    usual = deliver(warehouse, clock, [(rows, False)], [told], links=[links], definitions=definitions)
+    expected = content(warehouse, usual)
+    batches = data.draw(deliveries(rows))
+    told_again = links + data.draw(st.lists(st.sampled_from(links), max_size=2)) if links else links
+    turned = data.draw(st.permutations(told_again))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(turned)), max_size=4)))
+    joined = [turned[start:end] for start, end in pairwise([0, *cuts, len(turned)])]
+    if data.draw(st.booleans()):
+        batches = [([], data.draw(st.booleans())) for _ in joined] + batches  # all links before the first event
+    elif data.draw(st.booleans()):
+        joined = [[] for _ in batches] + joined  # and after the last
+        batches += [([], data.draw(st.booleans())) for _ in range(len(joined) - len(batches))]
+    other = deliver(warehouse, clock, batches, [told], links=joined, definitions=definitions)
+    assert content(warehouse, other) == expected
+    relations = derived(warehouse, other)
+    File(warehouse, clock, other).step(frame(data.draw(st.permutations(rows))), links=link_frame(links))
+    refresh_all(warehouse, clock, other, definitions)
+    assert content(warehouse, other) == expected
+    refresh_all(warehouse, clock, other, definitions, full=True)
+    assert content(warehouse, other) == expected
+    assert derived(warehouse, other) == relations
+
+
+def derived(warehouse: Warehouse, tenant: str) -> list[tuple[Any, ...]]:
+    """Every derived relation: process, case, event and what it says."""
+    query = Query(
+        "derived_relations",
+        "SELECT toString(derived_for), object_id, lower(hex(event_id)), toString(activity), order_at, sequence, "
+        "toString(source), qualifiers, attributes FROM event_objects "
+        "WHERE tenant = {tenant:String} AND derived_for != '' ORDER BY ALL",
+    )
+    return warehouse.read_for_write(query, {"tenant": tenant}).rows()
+
+
+@quick
+@given(
+    rows=generated.linked_events(most=12),
+    links=generated.links(),
+    paths=generated.link_paths(),
+    cut=st.integers(0, 12),
+    link_cut=st.integers(0, 10),
+)
+def test_reached_events_equal_the_reference(
+    warehouse: Warehouse,
+    clock: Clock,
+    rows: list[Happened],
+    links: list[Linked],
+    paths: tuple[tuple[str, ...], ...],
+    cut: int,
+    link_cut: int,
+) -> None:
+    tenant, linked = fresh_tenant(), with_links(*paths)
+    for part, joined in ((rows[cut:], links[:link_cut]), (rows[:cut], links[link_cut:])):
+        File(warehouse, clock, tenant).step(frame(part), links=link_frame(joined))
+        refresh_all(warehouse, clock, tenant, (linked, DEFINITION))
+    names = dictionary(warehouse, tenant)
+    found = [readable(row, names) for row in content(warehouse, tenant).paths.to_dicts()]
+    files = [rows[cut:], rows[:cut]]
+    for definition in (linked, DEFINITION):
+        every = reference.paths(tenant, definition, files, links=links)
+        expected = [expected_row(path) | {"process": definition.id} for path in every]
+        assert [row for row in found if row["process"] == definition.id] == expected
 
 
 @quick

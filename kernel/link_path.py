@@ -17,7 +17,7 @@ def written(path: Sequence[str]) -> str:
     return ARROW.join(path)
 
 
-def read_link_paths(values: Sequence[Any], object_type: str | None) -> tuple[tuple[str, ...], ...]:
+def read_link_paths(values: Any, object_type: str | None) -> tuple[tuple[str, ...], ...]:
     """The object types of each path: texts with arrows, or sequences of types. `object_type`: the case notion, None
     when the definition has no valid one.
 
@@ -25,7 +25,11 @@ def read_link_paths(values: Sequence[Any], object_type: str | None) -> tuple[tup
     ------
     ValidationError
         With the problems of all paths, each at its place in the list.
+    ValueError
+        There is no list.
     """
+    if not isinstance(values, (list, tuple)):
+        raise ValueError("expected a list of paths, such as - order -> delivery -> parcel")
     found: list[tuple[str, ...]] = []
     problems: list[InitErrorDetails] = []
     for place, value in enumerate(values):

@@ -114,7 +114,7 @@ class ProcessDefinition(_Part):
     @field_validator("links", mode="before")
     @classmethod
     def _link_paths(cls, value: Any, info: ValidationInfo) -> Any:
-        return read_link_paths(value, info.data.get("object_type")) if isinstance(value, (list, tuple)) else value
+        return read_link_paths(value, info.data.get("object_type"))
 
     @model_validator(mode="after")
     def _consistent(self) -> ProcessDefinition:

@@ -75,7 +75,7 @@ def refresh(
 
         if since:
             refresh_derived(warehouse, build, definition)
-            _refresh_touched(warehouse, build, conflicts=conflicts > 0)
+            _refresh_touched(warehouse, build, projected=state["version"] if state else 0, conflicts=conflicts > 0)
         else:
             rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1))
             _build_all(warehouse, build, progress)
@@ -99,15 +99,19 @@ def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[
     _figures(warehouse, build, [])
 
 
-def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, conflicts: bool) -> None:
-    before = warehouse.read_for_write(_sql("touched_days"), build)["day"].to_list()
+def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: int, conflicts: bool) -> None:
+    """Rebuild the touched cases, and the figures of the days on which they started or start now. `projected`: the
+    version of the last refresh that was finished."""
+    before, newest = warehouse.read_for_write(_sql("touched_days"), build).row(0)
     whole = {"after": "", "upto": "", "incremental": 1}
     warehouse.command(_sql("build_case_paths"), build | UNKNOWN_FACTS | whole | {"table": "case_paths"})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)
-    after = warehouse.read_for_write(_sql("touched_days"), build)["day"].to_list()
-    days = sorted(set(before) | set(after))
-    if days:
+    after, _ = warehouse.read_for_write(_sql("touched_days"), build).row(0)
+    days = sorted({*before, *after})
+    if newest > projected:  # a refresh was killed between paths and figures: where its cases started is not known
+        _figures(warehouse, build, [])
+    elif days:
         _figures(warehouse, build, days)
 
 

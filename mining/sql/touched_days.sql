@@ -1,7 +1,7 @@
--- UTC days on which the touched cases start at present: one row each (day). Parameters: tenant, process, object_type,
--- since_batch, through_batch.
-SELECT DISTINCT toDate32(started_at) AS day
-FROM case_paths FINAL
+-- UTC days on which the touched cases start, or did before: one row (days, ascending; version: the newest of their rows).
+-- Parameters: tenant, process, object_type, since_batch, through_batch.
+SELECT arraySort(groupUniqArrayIf(toDate32(started_at), is_deleted = 0)) AS days, max(version) AS version
+FROM case_paths
 WHERE tenant = {tenant:String}
     AND process = {process:String}
     AND case_id IN
@@ -14,4 +14,3 @@ WHERE tenant = {tenant:String}
             AND batch > {since_batch:UInt64}
             AND batch <= {through_batch:UInt64}
     )
-ORDER BY day

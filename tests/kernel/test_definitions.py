@@ -23,6 +23,17 @@ MESSAGES = {
         "id_is_not_the_file_name.yaml:2: id: 'another' is not the file's name; call the file another.yaml"
     ],
     "key_given_twice.yaml": ["key_given_twice.yaml:3: object_type: given twice"],
+    "link_paths.yaml": [
+        "link_paths.yaml:5: links.1: 'delivery → parcel' begins with 'delivery', not with the case notion 'order'",
+        "link_paths.yaml:6: links.2: expected a path of two object types or more, such as order -> delivery -> parcel",
+        "link_paths.yaml:7: links.3: 'order → delivery → order' names 'order' twice",
+        "link_paths.yaml:8: links.4: 'order → ' has an arrow without an object type on both sides",
+        "link_paths.yaml:9: links.5: 'order → delivery → parcel' is given twice",
+        "link_paths.yaml:10: links.6: expected a path of two object types or more, such as order -> delivery -> parcel",
+    ],
+    "links_are_no_list.yaml": [
+        "links_are_no_list.yaml:3: links: expected a list of paths, such as - order -> delivery -> parcel"
+    ],
     "missing_object_type.yaml": ["missing_object_type.yaml:1: object_type: is needed"],
     "no_yaml.yaml": ["no_yaml.yaml:3: not valid YAML: expected ',' or ']', but got '<stream end>'"],
     "order_names_one_twice.yaml": ["order_names_one_twice.yaml:1: order names 'A' twice"],
@@ -65,6 +76,7 @@ def test_a_definition_survives_writing_and_reading(tmp_path: Path) -> None:
         order=("A", "B"),
         end=("B",),
         targets=(Target(source="A", target="B", within=timedelta(hours=4, minutes=30)),),
+        links=(("case:order-to-cash", "delivery", "parcel"),),
     )
     path = write_process(tmp_path, definition)
     assert read_process(path) == definition
@@ -83,10 +95,18 @@ def test_words_that_yaml_would_turn_into_something_else_stay_words(tmp_path: Pat
     assert (definition.object_type, definition.order) == ("NO", ("on", "yes", "2026-01-01"))
 
 
+def test_link_paths_are_written_with_either_arrow(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "id: p\nobject_type: order\nlinks: [order -> delivery->parcel, order → sales invoice]\n", encoding="utf-8"
+    )
+    assert read_process(tmp_path / "p.yaml").links == (("order", "delivery", "parcel"), ("order", "sales invoice"))
+
+
 def test_a_changed_definition_has_another_hash() -> None:
     one = ProcessDefinition(id="p", object_type="order")
     assert one.hash == ProcessDefinition(id="p", object_type="order").hash
     assert one.hash != ProcessDefinition(id="p", object_type="order", end=("B",)).hash
+    assert one.hash != ProcessDefinition(id="p", object_type="order", links=(("order", "parcel"),)).hash
 
 
 def test_an_unknown_process_is_answered_with_those_there_are(tmp_path: Path) -> None:

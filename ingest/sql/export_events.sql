@@ -1,5 +1,6 @@
 -- The events of one part of an export: one row per selected case and event, of each event the winning copy, as
 -- EVENT_FRAME (kernel/events.py) with event_id as hex, case and source. Cases by id, events of a case in case order.
+-- Events that a case has over links only are left out: they name it nowhere.
 -- seen_at is null where it is the time of loading. The relations hold the winning copies already; only what they lack is
 -- looked up, since that reads the events of all sources concerned.
 -- Parameters: the filter (mining/filters.py), object_type, activities, lifecycles, ranks, after, upto (case ids).

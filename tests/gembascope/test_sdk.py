@@ -355,7 +355,7 @@ def test_frames_hold_the_documents_of_any_log(
     assert found.height == sum(row["events"] for row in ANSWERS["cases"](view, EVERYTHING, {})["cases"])
     by_case = pl.concat([asked.case(case).events for case in found["case"].unique(maintain_order=True)])
     assert found["event_id"].to_list() == by_case["event_id"].to_list()
-    assert_frame_equal(found.drop("case", "attributes"), by_case.drop("wait_s", "assumed", "attributes"))
+    assert_frame_equal(found.drop("case", "attributes"), by_case.drop("via", "wait_s", "assumed", "attributes"))
 
 
 def over(view: ProcessView, clock: Clock, home: Path) -> LocalWorkspace:

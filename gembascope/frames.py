@@ -62,8 +62,10 @@ CASES = pl.Schema(
         "events": COUNT,
         "variant": TEXT,
         "state": TEXT,
+        "due": INSTANT,
     }
 )
+PROMISES = pl.Schema({"name": TEXT, "due": INSTANT, "kept": INSTANT, "late_s": NUMBER})
 CASE_EVENTS = pl.Schema(
     {
         "event_id": TEXT,

@@ -245,7 +245,7 @@ class Process:
         return frame_of(self._ask("bottlenecks", filters, top=str(top))["bottlenecks"], frames.BOTTLENECKS)
 
     def cases(self, *, order: str = "longest", limit: int | None = 50, **filters: Unpack[Filters]) -> pl.DataFrame:
-        """The first `limit` cases in the order longest, shortest, newest, oldest or events; None: all of them."""
+        """The first `limit` cases in the order longest, shortest, newest, oldest, events or due; None: all."""
         if limit is not None and limit < 1:
             raise InputError(f"limit: {limit} is not a whole number from 1 on")
         rows: list[Document] = []
@@ -260,7 +260,7 @@ class Process:
         return frame_of(rows, frames.CASES)
 
     def case(self, case_id: str) -> Case:
-        """One case: its state, variant and attributes, and the frame `events` in case order."""
+        """One case: its state, variant and attributes, and the frames `events` in case order and `promises`."""
         found = self._connection.case(self.id, case_id)
         return Case(
             case=found["case"],
@@ -269,6 +269,7 @@ class Process:
             attributes=found["attributes"],
             assumed=found["assumed_pairs"],
             events=frame_of(found["events"], frames.CASE_EVENTS),
+            promises=frame_of(found["promises"], frames.PROMISES),
         )
 
     def durations(self, **filters: Unpack[Filters]) -> Durations:

@@ -19,7 +19,7 @@ class Filters(TypedDict, total=False):
 
     since: Instant | None  # from here on; a date is its first instant in UTC
     until: Instant | None  # and before this
-    anchor: str | None  # what the two are compared with: started (default), ended or active
+    anchor: str | None  # what the two are compared with: started (default), ended, active or due
     case_attr: (
         Mapping[str, Value | Sequence[Value]] | Sequence[str] | str | None
     )  # {"region": "north"} or "region=north"

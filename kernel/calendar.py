@@ -134,6 +134,23 @@ class BusinessCalendar:
             last_open = table.days[-1] if upcoming else last_open
         raise self._never(start)
 
+    def open_dates(self, year: int) -> list[tuple[date, datetime]]:
+        """The open dates of a year of the calendar's zone in order, each with its last closing."""
+        table = _open_days(self, year)
+        return [
+            (date.fromordinal(day + _EPOCH_DAY), _instant(closing))
+            for day, closing in zip(table.days, table.closings_us, strict=True)
+        ]
+
+    def offsets(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime, timedelta]]:
+        """The time between `start` and `end`, both midnights of UTC, parted where the zone changes its clock.
+
+        One row per stretch (begin, end, offset of the wall clock from UTC), half-open, in order.
+        """
+        start, end = _window(start, end)
+        segments = _offsets(self.definition.timezone, _us(start), _us(end))
+        return [(_instant(begin), _instant(stop), offset * _US) for begin, stop, offset in segments]
+
     def _spans(self, start: datetime, end: datetime) -> Iterator[_Piece]:
         start_us, end_us = _us(start), _us(end)
         held: _Piece | None = None  # may go on in the next year

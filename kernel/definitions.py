@@ -39,8 +39,8 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
 
 
-def read_definition(path: Path, model: type[Model], *, shown_as: str | None = None) -> Model:
-    """The definition in one file.
+def read_definition(path: Path, model: type[Model], *, shown_as: str | None = None, context: Any = None) -> Model:
+    """The definition in one file. `context`: what the model's validators need to know of other files.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def read_definition(path: Path, model: type[Model], *, shown_as: str | None = No
     if not isinstance(content, dict):
         raise DefinitionError([Problem(shown, 1, "expected a mapping of fields at the top")])
     try:
-        definition = model.model_validate(content)
+        definition = model.model_validate(content, context=context)
     except ValidationError as error:
         raise DefinitionError(
             [Problem(shown, _line(lines, e["loc"]), _message(model, e)) for e in error.errors()]
@@ -91,7 +91,7 @@ def read_definition(path: Path, model: type[Model], *, shown_as: str | None = No
     return definition
 
 
-def read_folder(folder: Path, model: type[Model]) -> dict[str, tuple[Model, Path]]:
+def read_folder(folder: Path, model: type[Model], *, context: Any = None) -> dict[str, tuple[Model, Path]]:
     """Every `*.yaml` of a folder by id; a folder that does not exist is empty.
 
     Raises
@@ -103,7 +103,7 @@ def read_folder(folder: Path, model: type[Model]) -> dict[str, tuple[Model, Path
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            found[path.stem] = (read_definition(path, model), path)
+            found[path.stem] = (read_definition(path, model, context=context), path)
         except DefinitionError as error:
             problems += error.problems
     if problems:
@@ -178,7 +178,7 @@ def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str
         if inner is None:
             return []
         current = inner
-    return list(current.model_fields)
+    return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

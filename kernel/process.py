@@ -7,25 +7,33 @@ and ends, and what good looks like. Files: `processes/ID.yaml` in the home, and 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from kernel.calendar import ALWAYS_OPEN, BusinessCalendar
+from kernel.calendar_definition import CalendarDefinition
 from kernel.definitions import read_definition, read_folder, suggestion
-from kernel.errors import NotFound
+from kernel.errors import DefinitionError, NotFound, Problem
 from kernel.link_path import read_link_paths, written
+from kernel.promise import CalendarName, Promise, problems_of
 from kernel.timeparse import parse_duration
 
 PROCESS_ID = r"^[a-z0-9][a-z0-9._-]{0,119}$"
@@ -81,6 +89,14 @@ class Population(_Part):
     values: tuple[str, ...] = Field(min_length=1, description="Values of it that belong to this population.")
 
 
+def _fits(promise: Promise, info: ValidationInfo) -> Promise:
+    if "activities" in info.data and "end" in info.data:
+        problems = problems_of(promise, info.data["activities"], info.data["end"])
+        if problems:
+            raise ValueError("; ".join(problems))
+    return promise
+
+
 class ProcessDefinition(_Part):
     """One process; the file's name is its id."""
 
@@ -110,6 +126,22 @@ class ProcessDefinition(_Part):
     )
     excluded: tuple[Population, ...] = Field(default=(), description="Populations that figures leave out.")
     owner: str = Field(default="", description="Team that answers for the outcome.")
+    calendar: CalendarName | None = Field(
+        default=None,
+        description="Calendar of its promises, a file of the folder calendars; absent: around the clock in UTC.",
+    )
+    promises: tuple[Annotated[Promise, AfterValidator(_fits)], ...] = Field(
+        default=(), max_length=100, description="What every case is promised, and by when."
+    )
+    _calendars: Mapping[str, CalendarDefinition] = PrivateAttr(default_factory=dict)
+
+    @field_validator("promises")
+    @classmethod
+    def _names_once(cls, promises: tuple[Promise, ...]) -> tuple[Promise, ...]:
+        names = [promise.name for promise in promises]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two promises are called {repeated[0]!r}")
+        return promises
 
     @field_validator("links", mode="before")
     @classmethod
@@ -132,13 +164,66 @@ class ProcessDefinition(_Part):
 
     @property
     def hash(self) -> bytes:
-        """16 bytes that change when, and only when, the definition does."""
-        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).digest()
+        """16 bytes that change when, and only when, the definition or a calendar of its promises does."""
+        own = hashlib.blake2b(self.model_dump_json().encode(), digest_size=16)
+        for promise in self.promises:
+            calendar = self.calendar_of(promise)
+            own.update(calendar.fingerprint.encode())
+            if calendar.definition.public_holidays is not None:
+                own.update(_holidays_version().encode())
+        return own.digest()
+
+    @property
+    def calendar_names(self) -> set[str]:
+        """The calendars that it names."""
+        return {name for name in (self.calendar, *(promise.calendar for promise in self.promises)) if name is not None}
+
+    def calendar_of(self, promise: Promise) -> BusinessCalendar:
+        """The calendar of one of its promises; ValueError when the definition was made without its calendars."""
+        name = promise.calendar or self.calendar
+        if name is None:
+            return ALWAYS_OPEN
+        if name not in self._calendars:
+            raise ValueError(f"the definition of {self.id} was made without its calendar {name!r}")
+        return BusinessCalendar(self._calendars[name])
+
+    def with_calendars(self, calendars: Mapping[str, CalendarDefinition]) -> ProcessDefinition:
+        """The same definition with the calendars that it names, taken from these."""
+        found = self.model_copy()
+        found._calendars = {name: calendars[name] for name in self.calendar_names}
+        return found
 
 
 def read_process(path: Path) -> ProcessDefinition:
-    """The process in one file; `DefinitionError` lists all problems."""
-    return read_definition(path, ProcessDefinition)
+    """The process in one file, with the calendars beside its folder; `DefinitionError` lists all problems."""
+    folder = _calendar_folder(path.parent)
+    definition = read_definition(path, ProcessDefinition, context=_names(folder))
+    if not definition.calendar_names:
+        return definition
+    problems: list[Problem] = []
+    calendars = {}
+    for name in sorted(definition.calendar_names):
+        try:
+            calendars[name] = read_definition(folder / f"{name}.yaml", CalendarDefinition)
+        except DefinitionError as error:
+            problems += error.problems
+    if problems:
+        raise DefinitionError(problems)
+    return definition.with_calendars(calendars)
+
+
+@cache
+def _holidays_version() -> str:
+    """Another version may know other public holidays."""
+    return version("holidays")
+
+
+def _calendar_folder(processes: Path) -> Path:
+    return processes.parent / "calendars"
+
+
+def _names(folder: Path) -> frozenset[str]:
+    return frozenset(path.stem for path in folder.glob("*.yaml"))
 
 
 def write_process(folder: Path, definition: ProcessDefinition) -> Path:
@@ -147,7 +232,7 @@ def write_process(folder: Path, definition: ProcessDefinition) -> Path:
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    content = definition.model_dump(mode="json", exclude_defaults=True)
+    content = definition.model_dump(mode="json", exclude_defaults=True, by_alias=True)
     header = "# Created by the first load of this process. Add start, end, order, targets and owner.\n"
     partial = path.with_suffix(".tmp")
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
@@ -157,14 +242,32 @@ def write_process(folder: Path, definition: ProcessDefinition) -> Path:
 
 
 class Processes:
-    """The process definitions of one tenant: the folder in the home, read anew when a file changed."""
+    """The process definitions of one tenant, with their calendars: the folders in the home, read anew when asked."""
 
     def __init__(self, home: Path, tenant: str) -> None:
         self.folder = home / "tenants" / tenant / "processes"
+        self.calendar_folder = _calendar_folder(self.folder)
+
+    def calendars(self) -> dict[str, CalendarDefinition]:
+        """Calendars by id, ordered by id; `DefinitionError` lists the problems of all files."""
+        return {name: found for name, (found, _) in read_folder(self.calendar_folder, CalendarDefinition).items()}
 
     def all(self) -> dict[str, ProcessDefinition]:
-        """Definitions by id, ordered by id; `DefinitionError` lists the problems of all files."""
-        return {name: definition for name, (definition, _) in read_folder(self.folder, ProcessDefinition).items()}
+        """Definitions by id, ordered by id; `DefinitionError` lists the problems of all files, calendars included."""
+        problems: list[Problem] = []
+        calendars: dict[str, CalendarDefinition] = {}
+        found: dict[str, tuple[ProcessDefinition, Path]] = {}
+        try:
+            calendars = self.calendars()
+        except DefinitionError as error:
+            problems += error.problems
+        try:
+            found = read_folder(self.folder, ProcessDefinition, context=_names(self.calendar_folder))
+        except DefinitionError as error:
+            problems += error.problems
+        if problems:
+            raise DefinitionError(problems)
+        return {name: definition.with_calendars(calendars) for name, (definition, _) in found.items()}
 
     def get(self, process: str) -> ProcessDefinition:
         """One definition.

@@ -82,6 +82,7 @@ def case(view: ProcessView, case_id: str) -> Document:
         "variant": found.variant,
         "attributes": found.attributes,
         "assumed_pairs": found.assumed,
+        "promises": rows(found.promises),
         "events": events,
     }
 

@@ -11,11 +11,14 @@ import msgspec
 import polars as pl
 
 from kernel.errors import InputError, NotFound
+from kernel.events import INSTANT
+from kernel.process import ProcessDefinition
 from kernel.warehouse import load_query
 from mining.filters import EVERYTHING, CaseFilter
 from mining.view import ProcessView
 
-ORDERS = ("longest", "shortest", "newest", "oldest", "events")
+ORDERS = ("longest", "shortest", "newest", "oldest", "events", "due")
+PROMISES = {"name": pl.String(), "due": INSTANT, "kept": INSTANT, "late_s": pl.Float64()}
 MAX_PAGE = 10_000
 MAX_EVENTS = 200_000
 VIA = pl.Struct({"type": pl.String, "id": pl.String})
@@ -26,7 +29,8 @@ class CasePage:
     """A page of cases, and where the next begins (None on the last).
 
     `cases`: one row per case with `case`, `start`, `end` (first and last event), `duration_s`, `events`, `variant`,
-    `state` (open, complete, or unknown where the process names no end).
+    `state` (open, complete, or unknown where the process names no end) and `due` (of the promises not kept the first
+    due instant; when all are kept the last one; null where nothing is due).
     """
 
     cases: pl.DataFrame
@@ -42,6 +46,8 @@ def cases(
     after: str | None = None,
 ) -> CasePage:
     """Cases of the selection in the order asked for, ties by case id; `after` is the `next` of the page before.
+
+    The order `due` begins with the first due instant; cases without one come last.
 
     Raises
     ------
@@ -73,7 +79,9 @@ class Case:
     `actor_kind`, `lifecycle`, `outcome`, `error_code`, `value`, `currency`, `attributes` (JSON), `precision`,
     `event_id`, `via` (type and id of the linked object through which it came; null where the event names the case),
     `wait_s` (seconds since the event before; null for the first and where the order is assumed) and `assumed` (whether
-    its order after the event before is)."""
+    its order after the event before is). `promises`: one row per promise of the process, in its
+    order, with `name`, `due` (null where its clock has not started, or nothing is ever due), `kept` (when an event kept
+    it) and `late_s` (seconds from due to kept, 0 when kept in time, null where one of the two is missing)."""
 
     case: str
     state: str
@@ -81,6 +89,7 @@ class Case:
     attributes: dict[str, str]
     assumed: int
     events: pl.DataFrame
+    promises: pl.DataFrame
 
 
 def case(view: ProcessView, case_id: str) -> Case:
@@ -121,6 +130,7 @@ def case(view: ProcessView, case_id: str) -> Case:
         events=events.with_columns(
             pl.Series("wait_s", waits, dtype=pl.Float64), pl.Series("assumed", assumed, dtype=pl.Boolean)
         ),
+        promises=_promises(definition, head),
     )
 
 
@@ -131,6 +141,12 @@ def _via(view: ProcessView, parameters: dict[str, Any], event_ids: pl.Series) ->
         rows = view.warehouse.query(load_query(__file__, "reached_events"), parameters)
         found = {event_id: {"type": kind, "id": name} for event_id, kind, name in rows.iter_rows()}
     return pl.Series("via", [found.get(event_id) for event_id in event_ids], dtype=VIA)
+
+
+def _promises(definition: ProcessDefinition, head: dict[str, Any]) -> pl.DataFrame:
+    told = zip(definition.promises, head["dues"], head["kept"], head["lates_us"], strict=False)
+    rows = [(promise.name, due, kept, late / 1e6 if late >= 0 else None) for promise, due, kept, late in told]
+    return pl.DataFrame(rows, schema=PROMISES, orient="row")
 
 
 def _write_cursor(order_by: str, rank: int, case_id: str) -> str:

@@ -24,7 +24,7 @@ class CaseFilter:
 
     since: datetime | None = None  # aware; cases from this instant on
     until: datetime | None = None  # aware; and before this one
-    anchor: str = "started"  # what the two are compared with
+    anchor: str = "started"  # what the two are compared with; due: see `due_at` of case_paths
     attributes: tuple[tuple[str, str], ...] = ()  # (name, value)
     activities: tuple[str, ...] = ()  # the case holds all of them
     variants: tuple[str, ...] = ()  # ids, 16 hex digits

@@ -15,6 +15,7 @@ from kernel.clock import Clock
 from kernel.process import ProcessDefinition
 from kernel.warehouse import Query, Warehouse, load_query
 from mining.link_paths import rebuild_derived, refresh_derived
+from mining.promises import promised
 
 RANGE_ROWS = 2_000_000
 """Relations per part of a full build: what bounds its memory."""
@@ -75,10 +76,14 @@ def refresh(
 
         if since:
             refresh_derived(warehouse, build, definition)
-            _refresh_touched(warehouse, build, projected=state["version"] if state else 0, conflicts=conflicts > 0)
         else:
             rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1))
-            _build_all(warehouse, build, progress)
+        with promised(warehouse, clock, definition, scope | window) as promises:
+            if since:
+                projected = state["version"] if state else 0
+                version = _refresh_touched(warehouse, build | promises, projected=projected, conflicts=conflicts > 0)
+            else:
+                _build_all(warehouse, build | promises, progress)
         recorded(definition.hash.hex(), version)
         return Refreshed("touched" if since else "full", through, version)
 
@@ -99,10 +104,12 @@ def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[
     _figures(warehouse, build, [])
 
 
-def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: int, conflicts: bool) -> None:
-    """Rebuild the touched cases, and the figures of the days on which they started or start now. `projected`: the
-    version of the last refresh that was finished."""
+def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: int, conflicts: bool) -> int:
+    """Rebuild the touched cases, and the figures of the days on which they started or start now; the version that they
+    have. `projected`: the version of the last refresh that was finished."""
     before, newest = warehouse.read_for_write(_sql("touched_days"), build).row(0)
+    # A refresh that was killed may have left newer rows than this one would write, if the clock was set back since.
+    build = build | {"version": max(build["version"], newest + 1)}
     whole = {"after": "", "upto": "", "incremental": 1}
     warehouse.command(_sql("build_case_paths"), build | UNKNOWN_FACTS | whole | {"table": "case_paths"})
     if conflicts:
@@ -113,6 +120,7 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
         _figures(warehouse, build, [])
     elif days:
         _figures(warehouse, build, days)
+    return int(build["version"])
 
 
 def _figures(warehouse: Warehouse, build: dict[str, Any], days: list[Any]) -> None:

@@ -37,11 +37,16 @@ class ProcessView:
         InputError
             The filter is anchored on due instants and the process promises nothing.
         """
-        if chosen.anchor == "due" and (chosen.since or chosen.until):
-            raise InputError(
-                f"anchor due: {self.definition.id} has no promise, so no case is due; use started, ended or active"
-            )
+        self.check_anchor(chosen)
         return self.warehouse.query(query, self.scope | chosen.parameters() | more)
+
+    def check_anchor(self, chosen: CaseFilter) -> None:
+        """Refuse a filter that is anchored on due instants where the process promises nothing (InputError)."""
+        if chosen.anchor == "due" and (chosen.since or chosen.until) and not self.definition.promises:
+            raise InputError(
+                f"anchor due: {self.definition.id} has no promise, so no case is due; add promises to its definition, "
+                "each with a name, from, to and within, or use started, ended or active"
+            )
 
     def check(self, chosen: CaseFilter) -> None:
         """Refuse activities and attributes that the process does not have: a typo must not read as "no cases".

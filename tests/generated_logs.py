@@ -11,12 +11,43 @@ from hypothesis import strategies as st
 from logs import START, Happened, Linked, ObjectRef, Told, case_ref
 from reference import MICROSECOND, Path
 
-from mining.filters import STATES, CaseFilter
+from kernel.calendar_definition import WEEK, CalendarDefinition
+from kernel.promise import Promise
+from mining.filters import ANCHORS, STATES, CaseFilter
 
 ACTIVITIES = ("A", "B", "C", "Ärger 2")
 CASES = ("1", "2", "3", "10")
 SOURCES = ("shop", "erp")
 MIDNIGHT = START.replace(hour=0)
+CALENDARS = {
+    "berlin": CalendarDefinition.model_validate(
+        {
+            "id": "berlin",
+            "timezone": "Europe/Berlin",
+            "hours": {day: ["08:00-10:01", "10:03-17:00"] for day in ("mon", "tue", "thu", "fri", "sat")},
+            "holidays": {"2024-01-06": "Epiphany"},
+        }
+    ),
+    "auckland": CalendarDefinition(
+        id="auckland", timezone="Pacific/Auckland", hours={day: ("00:00-24:00",) for day in WEEK}
+    ),
+}
+PROMISES = tuple(
+    Promise.model_validate(promise)
+    for promise in (
+        {"name": "soon", "from": "A", "to": "C", "within": "2 working days"},
+        {"name": "at all", "within": "36h"},
+        {"name": "answered", "from": "B", "from_take": "last", "to": "A", "to_take": "last", "within": "1h"},
+        {"name": "worked", "to": "B", "within": "63 working minutes"},
+        {"name": "next day", "from": "C", "to": "B", "within": "1 working days", "calendar": "auckland"},
+        {"name": "as told", "from": "A", "to": "C", "to_take": "last", "by_attribute": "promised"},
+        {"name": "as told there", "to": "B", "by_attribute": "promised", "calendar": "auckland"},
+    )
+)
+PROMISED = (
+    *("2024-01-05", "2024-01-06", "2024-02-30", "1969-12-31", "2024-01-05T09:02:00+00:00", "2024-01-06T10:02+13:00"),
+    *("2024-01-05T09:02:00.000001Z", "2024-01-05 09:02:00", "2024-01-06 00:00:00.500-03:30", "soon", 20240105),
+)
 ORDERS = st.lists(st.sampled_from(ACTIVITIES), unique=True, max_size=4).map(tuple)
 
 
@@ -95,13 +126,17 @@ def told() -> st.SearchStrategy[list[Told]]:
     """Attribute values of cases."""
     moments = st.sampled_from((None, START, START + timedelta(days=1)))
     names, values = st.sampled_from(("region", "vip")), st.sampled_from(("north", "south", 3, True))
-    return st.lists(st.builds(Told, st.sampled_from(CASES), names, values, moments), max_size=4)
+    usual = st.builds(Told, st.sampled_from(CASES), names, values, moments)
+    dates = st.sampled_from(PROMISED)
+    promised = st.builds(Told, st.sampled_from(CASES), st.just("promised"), dates, moments)
+    return st.lists(st.one_of(usual, promised), max_size=4)
 
 
 @st.composite
 def filters(draw: st.DrawFn, every: list[Path], ids: dict[tuple[str, ...], str], parts: set[str]) -> CaseFilter:
     """A filter that uses the named parts, with values at and around the borders of the cases given."""
-    moments = sorted({moment for path in every for moment in (path.start, path.end)} | {MIDNIGHT})
+    anchors = ANCHORS if any(path.promises for path in every) else ANCHORS[:-1]
+    moments = sorted({moment for path in every for moment in (path.start, path.end, path.due) if moment} | {MIDNIGHT})
     lengths = sorted({max(path.end - path.start, timedelta(0)) for path in every} | {timedelta(minutes=1)})
     nudge = st.sampled_from((-MICROSECOND, timedelta(0), MICROSECOND))
     since = draw(st.sampled_from(moments)) + draw(nudge) if "since" in parts else None
@@ -114,7 +149,7 @@ def filters(draw: st.DrawFn, every: list[Path], ids: dict[tuple[str, ...], str],
     return CaseFilter(
         since=since,
         until=until,
-        anchor=draw(st.sampled_from(("started", "ended", "active"))) if parts & {"since", "until"} else "started",
+        anchor=draw(st.sampled_from(anchors)) if parts & {"since", "until"} else "started",
         attributes=tuple(draw(st.lists(st.sampled_from(attributes), min_size=1, max_size=3)))
         if "attributes" in parts
         else (),

@@ -7,19 +7,23 @@ is its sequence of activities.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from logs import Happened, Linked, Told
 from siphash import sip_hash_128
 
 from kernel import attributes as json_values
+from kernel.calendar import BusinessCalendar
 from kernel.process import ProcessDefinition
+from kernel.promise import Promise
 from mining.filters import CaseFilter
 
 Row = dict[str, Any]
@@ -52,10 +56,23 @@ class Counted:
             return self.event.occurred_at + DAY - MICROSECOND
         return self.event.occurred_at
 
+    def interval_of_day(self) -> tuple[datetime, datetime]:
+        """The first and last instant of the day of an event known to the day; else its stamp, twice."""
+        return self.event.occurred_at, self.order_at
+
     def interval(self) -> tuple[datetime, datetime]:
         """From when to when (both included) it may have happened."""
         first = self.event.occurred_at
         return first, first + RESOLUTION[self.event.precision] - MICROSECOND
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One promise to one case: when it is due, when it was kept, and how much too late."""
+
+    due: datetime | None
+    kept: datetime | None
+    late: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,18 @@ class Path:
     state: str
     population: str
     attributes: dict[str, str]
+    promises: tuple[Kept, ...] = ()
+
+    @property
+    def due(self) -> datetime | None:
+        """The first due instant that nothing has kept yet, or the last one when all are kept."""
+        every = [item for item in self.promises if item.due is not None]
+        unkept = [item for item in every if item.kept is None]
+        return (
+            min((item.due for item in unkept), default=None)
+            if unkept
+            else max((item.due for item in every), default=None)
+        )
 
     @property
     def activities(self) -> tuple[str, ...]:
@@ -214,7 +243,60 @@ def _path(definition: ProcessDefinition, name: str, events: list[Counted], told:
             (item.name for item in definition.excluded if described.get(item.attribute, "") in item.values), ""
         ),
         attributes=described,
+        promises=tuple(_kept(definition, promise, ordered, described) for promise in definition.promises),
     )
+
+
+def _kept(definition: ProcessDefinition, promise: Promise, ordered: list[Counted], described: dict[str, str]) -> Kept:
+    """A clock runs from the end of what is known of its start; what keeps it must not lie before that for certain."""
+    first = ordered[0].event.started_at
+    starts = [item.interval_of_day() for item in ordered if item.event.activity == promise.starts_with]
+    if promise.starts_with is None:
+        starts = [ordered[0].interval_of_day() if first is None else (first, first)]
+    if not starts:
+        return Kept(None, None, None)
+    since, start = starts[-1 if promise.from_take == "last" else 0]
+    wanted = definition.end if promise.kept_by is None else (promise.kept_by,)
+    keeping = [item for item in ordered if item.event.activity in wanted and item.order_at >= since]
+    due = _due(definition.calendar_of(promise), promise, since, start, described)
+    if not keeping:
+        return Kept(due, None, None)
+    earliest, kept = keeping[-1 if promise.to_take == "last" else 0].interval_of_day()
+    if due is None:
+        return Kept(None, kept, None)
+    return Kept(due, kept, timedelta() if kept <= due or earliest < due else kept - due)
+
+
+def _due(
+    calendar: BusinessCalendar, promise: Promise, since: datetime, start: datetime, described: dict[str, str]
+) -> datetime | None:
+    if promise.within is None:
+        return _written_due(described.get(promise.by_attribute or "", ""), ZoneInfo(calendar.definition.timezone))
+    number, unit = re.fullmatch(r"(\d+)(h| working days| working minutes)", promise.within).groups()  # type: ignore[union-attr]
+    try:
+        if unit == "h":
+            return start + timedelta(hours=int(number))
+        if unit == " working days":
+            return calendar.add_working_days(since + (start - since) // 2, int(number))
+        return calendar.add_working_time(start, timedelta(minutes=int(number)))
+    except ValueError:
+        return None
+
+
+def _written_due(text: str, zone: ZoneInfo) -> datetime | None:
+    """An instant with its offset, or the last one at which the zone shows the date."""
+    try:
+        written = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if not 1970 <= written.year < 2300 or text[4] + text[7] != "--":
+        return None
+    if len(text) > 10:
+        return written.astimezone(timezone.utc) if written.tzinfo is not None else None
+    around = datetime(written.year, written.month, written.day, 12, tzinfo=timezone.utc)
+    quarters = [around + timedelta(minutes=15 * n) for n in range(-2 * 96, 2 * 96)]
+    before = [at for at in quarters if at.astimezone(zone).date() <= written.date()]
+    return before[-1] + timedelta(minutes=15) - MICROSECOND
 
 
 def _attributes(
@@ -273,7 +355,10 @@ def _in_time(path: Path, chosen: CaseFilter) -> bool:
         "started": (path.start, path.start),
         "ended": (path.end, path.end),
         "active": (path.start, None if path.state == "open" else path.end),
+        "due": (path.due, path.due),
     }[chosen.anchor]
+    if chosen.anchor == "due" and path.due is None:
+        return chosen.since is None and chosen.until is None
     late_enough = chosen.since is None or last is None or last >= chosen.since
     return late_enough and (chosen.until is None or first < chosen.until)
 
@@ -357,6 +442,7 @@ def cases(selection: list[Path], order_by: str, ids: dict[tuple[str, ...], str])
             "newest": -micros(path.start - EPOCH),
             "oldest": micros(path.start - EPOCH),
             "events": -len(path.events),
+            "due": 1 << 62 if path.due is None else micros(path.due - EPOCH),
         }[order_by]
 
     return [
@@ -368,6 +454,7 @@ def cases(selection: list[Path], order_by: str, ids: dict[tuple[str, ...], str])
             "events": len(path.events),
             "variant": ids[path.activities],
             "state": path.state,
+            "due": path.due,
         }
         for path in sorted(selection, key=lambda path: (rank(path), path.case.encode()))
     ]

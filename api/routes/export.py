@@ -14,7 +14,6 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from api.routes.processes import TheViews, filters, selection
 from ingest.export import KINDS, Exported, Scope, export_log, kind_of_file, mapping_file
 from ingest.export.log import Progress
-from kernel.errors import InputError
 from mining.filters import CaseFilter
 from mining.view import ProcessView
 
@@ -37,10 +36,7 @@ def export_file(
         The filter names an activity or attribute that the process does not have.
     """
     view.check(chosen)
-    if chosen.anchor == "due" and (chosen.since or chosen.until):
-        raise InputError(
-            f"anchor due: {view.definition.id} has no promise, so no case is due; use started, ended or active"
-        )
+    view.check_anchor(chosen)
     scope = Scope(view.warehouse, view.tenant, view.definition, chosen.parameters())
     return export_log(scope, path, kind, progress)
 

@@ -41,7 +41,13 @@ def case_(process: str, case_id: str, views: TheViews) -> Document:
 def filters(
     since: Annotated[str | None, Query(description="From this time on: 2026-01-31 or with time and zone.")] = None,
     until: Annotated[str | None, Query(description="Before this time.")] = None,
-    anchor: Annotated[str, Query(description="What is compared: started, ended, active or due.")] = "started",
+    anchor: Annotated[
+        str,
+        Query(
+            description="What is compared: started, ended, active, or due: the first due instant of a promise not kept "
+            "yet, when all are kept the last one."
+        ),
+    ] = "started",
     case_attr: Annotated[list[str] | None, Query(description="NAME=VALUE; repeated: each name must match.")] = None,
     activity: Annotated[list[str] | None, Query(description="The case holds it; repeated: all of them.")] = None,
     variant: Annotated[list[str] | None, Query(description="Variant id; repeated: any of them.")] = None,

@@ -219,6 +219,15 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> Component:
     )
 
 
+def _promise(row: Mapping[str, Any]) -> str:
+    if row["due"] is None:
+        return "nothing is due"
+    if row["kept"] is None:
+        return f"due {instant(row['due'])}, not kept"
+    kept = f"kept {duration(row['late_s'])} late" if row["late_s"] else "kept in time"
+    return f"due {instant(row['due'])}, {kept}"
+
+
 def _facts(found: Read, case: Case, events: Sequence[Mapping[str, Any]], waits: Sequence[Wait]) -> Component:
     alike = replace(found.state, case="").without_filters().with_filters(("variant", case.variant))
     longest = sorted(
@@ -240,6 +249,9 @@ def _facts(found: Read, case: Case, events: Sequence[Mapping[str, Any]], waits: 
         for wait, before, event in longest
     ]
     parts: list[Component] = [html.H2("Longest waits"), html.Ul(waited, className="plain-list")] if waited else []
+    if not case.promises.is_empty():
+        rows = [(str(row["name"]), _promise(row)) for row in case.promises.to_dicts()]
+        parts += [html.H2("Promises"), _pairs(rows)]
     if case.attributes:
         parts += [html.H2("This case"), _pairs([(key, str(value)) for key, value in case.attributes.items()])]
     parts += [

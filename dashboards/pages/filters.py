@@ -95,6 +95,7 @@ def form(found: Read) -> Component:
     held: dict[str, list[str]] = {}
     for word, value in state.filters:
         held.setdefault(word, []).append(value)
+    anchors = (*ANCHORS, *([("due", "Due")] if found.asked.view.definition.promises else []))
     return html.Div(
         [
             html.Fieldset(
@@ -102,7 +103,7 @@ def form(found: Read) -> Component:
                     html.Legend("Time range (UTC)"),
                     dmc.SegmentedControl(
                         id={"filter": "anchor"},
-                        data=[{"value": value, "label": label} for value, label in ANCHORS],
+                        data=[{"value": value, "label": label} for value, label in anchors],
                         value=held.get("anchor", ["started"])[0],
                         size="xs",
                         fullWidth=True,

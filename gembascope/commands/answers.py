@@ -101,7 +101,7 @@ def bottlenecks_(
 def cases_(
     found: Document,
     process: str,
-    order: Annotated[str, typer.Option(help="longest, shortest, newest, oldest or events.")] = "longest",
+    order: Annotated[str, typer.Option(help="longest, shortest, newest, oldest, events or due.")] = "longest",
     limit: Annotated[int, typer.Option(help="Cases of this page.", min=1, max=10_000)] = 20,
     after: Annotated[str | None, typer.Option("--next", help="The `next` of the page before.")] = None,
 ) -> None:
@@ -115,6 +115,8 @@ def cases_(
         ("events", "events", render.count),
         ("variant", "variant", str),
     ]
+    if any(row["due"] for row in found["cases"]):
+        columns.append(("due", "due", render.moment))
     render.table(console(), f"{process}: cases, {order} first", columns, found["cases"])
     if found["next"]:
         console().print(f"next page: --next {found['next']}")
@@ -242,6 +244,14 @@ def case_(
         columns.append(("via", "via", lambda via: render.name(f"{via['type']} {via['id']}") if via else ""))
     title = f"{process}: case {render.name(found['case'])}, {found['state']}, variant {found['variant']}"
     render.table(console(), title, columns, found["events"])
+    if found["promises"]:
+        promised: list[render.Column] = [
+            ("promise", "name", render.name),
+            ("due (UTC)", "due", render.moment),
+            ("kept (UTC)", "kept", render.moment),
+            ("late by", "late_s", lambda late_s: "in time" if late_s == 0 else render.seconds(late_s)),
+        ]
+        render.table(console(), "promises", promised, found["promises"])
     if found["attributes"]:
         pairs = [(render.name(key), render.name(value)) for key, value in sorted(found["attributes"].items())]
         render.facts(console(), "attributes", pairs)

@@ -22,15 +22,16 @@ def check_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None
     settings = load_settings(home=home, tenant=tenant)
     folder = Processes(settings.home.expanduser(), settings.tenant)
     try:
-        definitions = folder.all()
+        definitions, calendars = folder.all(), folder.calendars()
     except DefinitionError as error:
         if json:
             print_json({"problems": [{"path": p.path, "line": p.line, "message": p.message} for p in error.problems]})
             raise typer.Exit(exit_code(error)) from None
         raise
     if json:
-        return print_json({"problems": [], "processes": list(definitions)})
-    return console().print(f"{len(definitions)} process definitions in {folder.folder}: no problem")
+        return print_json({"problems": [], "processes": list(definitions), "calendars": list(calendars)})
+    with_calendars = f" and {len(calendars)} calendars beside them" if calendars else ""
+    return console().print(f"{len(definitions)} process definitions in {folder.folder}{with_calendars}: no problem")
 
 
 @app.command("doctor")

@@ -18,6 +18,7 @@ from gembascope.workspace import Workspace, open_workspace
 from ingest.mapping import Mapping
 from kernel.clock import SystemClock
 from kernel.process import ProcessDefinition, Processes, write_process
+from kernel.promise import Promise
 from kernel.settings import Settings, load_settings
 from mining.answers import Document
 from simulator.order_to_cash import DemoLog, order_to_cash
@@ -44,6 +45,20 @@ MAPPING = Mapping(
     currency="currency",
     case_columns=CASE_COLUMNS,
 )
+REFUND = Promise.model_validate(
+    {
+        "name": "refund within five working days of receipt",
+        "from": "Return received",
+        "to": "Refund paid",
+        "within": "5 working days",
+    }
+)
+CALENDAR = """# The hours of the returns centre: the demo's promise is counted on them.
+id: returns_center
+timezone: Europe/Berlin
+hours: {mon: [07:00-19:00], tue: [07:00-19:00], wed: [07:00-19:00], thu: [07:00-19:00], fri: [07:00-17:00]}
+holidays: {2026-01-01: New Year, 2026-04-03: Good Friday, 2026-04-06: Easter Monday}
+"""
 
 
 @app.command("demo")
@@ -85,7 +100,7 @@ def demo_(
 
 def _load(opened: Workspace, settings: Settings, made: DemoLog, seed: int) -> Document:
     """Write the log to a file and load it, as any other log is loaded."""
-    folder = Processes(settings.home.expanduser(), settings.tenant).folder
+    processes = Processes(settings.home.expanduser(), settings.tenant)
     truth = made.truth
     definition = ProcessDefinition(
         id=PROCESS,
@@ -95,8 +110,14 @@ def _load(opened: Workspace, settings: Settings, made: DemoLog, seed: int) -> Do
         start=tuple(truth["starts"]),
         end=tuple(truth["ends"]),
         owner="operations",
+        calendar="returns_center",
+        promises=(REFUND,),
     )
-    write_process(folder, definition)
+    calendar = processes.calendar_folder / "returns_center.yaml"
+    if not calendar.exists():
+        calendar.parent.mkdir(parents=True, exist_ok=True)
+        calendar.write_text(CALENDAR, encoding="utf-8")
+    write_process(processes.folder, definition)
     with tempfile.TemporaryDirectory(prefix="gembascope-demo-") as scratch:
         path = Path(scratch) / f"order-to-cash-seed-{seed}.parquet"
         made.events.with_columns(pl.col("value").cast(pl.String)).write_parquet(path)

@@ -24,7 +24,16 @@ Process = Annotated[str, typer.Argument(help="Process id, as `gembascope process
 FILTERS: dict[str, tuple[Any, Any]] = {
     "since": (Annotated[str | None, typer.Option(help="Cases from here on: 2026-01-31, or time with zone.")], None),
     "until": (Annotated[str | None, typer.Option(help="Cases before this.")], None),
-    "anchor": (Annotated[str, typer.Option(help="What is compared: started, ended, active or due.")], "started"),
+    "anchor": (
+        Annotated[
+            str,
+            typer.Option(
+                help="What is compared: started, ended, active, or due: the first due instant of a promise not kept "
+                "yet, when all are kept the last one."
+            ),
+        ],
+        "started",
+    ),
     "case_attr": (
         Annotated[list[str] | None, typer.Option(help="NAME=VALUE; again: another name (and) or value (or).")],
         None,

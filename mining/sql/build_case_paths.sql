@@ -4,15 +4,19 @@
 -- population_attributes, population_values; the part to build: object ids in (after, upto] ('' for no bound) and, when
 -- incremental is 1, only objects touched by batches in (since_batch, through_batch]; and what the events to be read may
 -- have, for nothing is done for what they have not: tied (1: several sources, business dates or ranks), started (1:
--- activities with a start), attributed (1: cases with attributes). 1 is always right. Events that the
--- process's link paths reach belong to the case.
+-- activities with a start), attributed (1: cases with attributes). 1 is always right. Events that the process's link
+-- paths reach belong to the case.
+-- The promises, one entry each: promise_froms ('' the start of the case) and promise_from_takes, promise_tos and
+-- promise_to_takes, promise_units (elapsed | time | days | attribute), promise_amounts (microseconds or days),
+-- promise_attributes; and their curves (mining/due_curves.py): position_curves and due_curves (where the keys of the
+-- curve begin, 0 for none) in the table curves.
 -- Order within a case: order_at, rank of the activity, source, sequence, event_id. A pair is assumed when its events'
 -- intervals overlap, or when two events of one source and instant are told apart by rank or id alone.
 INSERT INTO {table:Identifier}
 (
-    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, state, population, events, variant,
-    activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches, retries,
-    attributes
+    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, state, population,
+    events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
+    retries, attributes
 )
 WITH
     related AS
@@ -157,6 +161,81 @@ WITH
                 raw_attributes) AS shown_attributes
         FROM paths
         LEFT JOIN own ON own.object_id = paths.object_id
+    ),
+    promised AS
+    (
+        WITH
+            (SELECT arrayPushFront(arraySort(groupArray((begins, y, upto))), (-1, -1, -1)) FROM {curves:Identifier}) AS pieces,
+            arrayMap(piece -> piece.1, pieces) AS keys,
+            arrayMap(piece -> piece.2, pieces) AS ys,
+            arrayMap(piece -> piece.3, pieces) AS uptos,
+            arrayEnumerate(keys) AS places
+        SELECT
+            described.*,
+            if({tied:UInt8} = 1, lows, stamps) AS earliest,
+            if(({started:UInt8} = 1) AND (begins[1] >= 0), begins[1], -1) AS known_start,
+            arrayMap(
+                (name, take) -> multiIf(
+                    name = '', 1,
+                    take = 'last', arrayLastIndex(key -> key = toUInt32(sipHash64(name)), activity_keys),
+                    indexOf(activity_keys, toUInt32(sipHash64(name)))),
+                {promise_froms:Array(String)}, {promise_from_takes:Array(String)}) AS from_places,
+            arrayMap(
+                (name, place) -> multiIf(place = 0, -1, (name = '') AND (known_start >= 0), known_start, earliest[place]),
+                {promise_froms:Array(String)}, from_places) AS from_lows,
+            arrayMap(
+                (name, place) -> multiIf(place = 0, -1, (name = '') AND (known_start >= 0), known_start, stamps[place]),
+                {promise_froms:Array(String)}, from_places) AS from_stamps,
+            arrayMap(
+                (low, names, take) -> multiIf(
+                    low < 0, 0,
+                    take = 'last',
+                    arrayLastIndex((key, stamp) -> (stamp >= low) AND has(names, key), activity_keys, stamps),
+                    arrayFirstIndex((key, stamp) -> (stamp >= low) AND has(names, key), activity_keys, stamps)),
+                from_lows,
+                arrayMap(names -> arrayMap(name -> toUInt32(sipHash64(name)), names), {promise_tos:Array(Array(String))}),
+                {promise_to_takes:Array(String)}) AS kept_places,
+            arrayMap(
+                (unit, low, stamp, curve) -> if(unit = 'days', intDiv(low + stamp, 2), stamp) + curve,
+                {promise_units:Array(String)}, from_lows, from_stamps, {position_curves:Array(Int64)}) AS clock_keys,
+            arrayMap(key -> transform(roundDown(key, keys), keys, places, 0), clock_keys) AS clock_places,
+            arrayMap(name -> shown_attributes[name], {promise_attributes:Array(String)}) AS written_dues,
+            arrayMap(
+                (unit, stamp, amount, curve, key, place, written) -> multiIf(
+                    stamp < 0, -1,
+                    unit = 'attribute', multiIf(
+                        NOT match(written, '^(19[7-9]|2[0-2]\\d)\\d-\\d\\d-\\d\\d'), -1,
+                        toString(toDate32OrNull(left(written, 10))) != left(written, 10), -1,
+                        length(written) = 10, (toInt64(assumeNotNull(toDate32OrNull(written))) + 1) * 86400000000 - 1,
+                        NOT match(written, '^.{10}[T ]([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d([.]\\d{1,6})?)?(Z|[+-]([01]\\d|2[0-3]):?[0-5]\\d)$'), -1,
+                        ifNull(toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull(written, 6, 'UTC')), -1)),
+                    curve = 0, stamp + amount,
+                    ys[place] < 0, -1,
+                    least(ys[place] + (key - keys[place]), uptos[place]) + amount),
+                {promise_units:Array(String)}, from_stamps, {promise_amounts:Array(Int64)},
+                {position_curves:Array(Int64)}, clock_keys, clock_places, written_dues) AS targets,
+            arrayMap(
+                (target, curve, written) -> if((target < 0) OR (length(written) > 10), 0, curve),
+                targets, {due_curves:Array(Int64)}, written_dues) AS last_curves,
+            arrayMap((target, curve) -> target + curve, targets, last_curves) AS due_keys,
+            arrayMap(key -> transform(roundDown(key, keys), keys, places, 0), due_keys) AS due_places,
+            arrayMap(
+                (target, curve, key, place) -> multiIf(
+                    curve = 0, target,
+                    ys[place] < 0, -1,
+                    least(ys[place] + (key - keys[place]), uptos[place])),
+                targets, last_curves, due_keys, due_places) AS dues_us,
+            arrayMap(us -> fromUnixTimestamp64Micro(if(us < 0, NULL, us), 'UTC'), dues_us) AS dues,
+            arrayMap(place -> fromUnixTimestamp64Micro(if(place = 0, NULL, stamps[place]), 'UTC'), kept_places) AS kepts,
+            arrayMap(
+                (due, place) -> multiIf(
+                    (due < 0) OR (place = 0), -1,
+                    (stamps[place] <= due) OR (earliest[place] < due), 0,
+                    stamps[place] - due),
+                dues_us, kept_places) AS lates_us,
+            arrayFilter((due, place) -> isNotNull(due) AND (place = 0), dues, kept_places) AS unkept,
+            if(notEmpty(unkept), arrayMin(unkept), arrayMax(arrayFilter(due -> isNotNull(due), dues))) AS due
+        FROM described
     )
 SELECT
     {tenant:String},
@@ -167,7 +246,10 @@ SELECT
     fromUnixTimestamp64Micro(
         multiIf(({started:UInt8} = 1) AND (begins[1] >= 0), begins[1], {tied:UInt8} = 1, lows[1], stamps[1]), 'UTC'),
     fromUnixTimestamp64Micro(if({tied:UInt8} = 1, arrayMax(lows), stamps[-1]), 'UTC'),
-    NULL,
+    if(empty({promise_units:Array(String)}), NULL, due),
+    if(empty({promise_units:Array(String)}), [], dues),
+    if(empty({promise_units:Array(String)}), [], kepts),
+    if(empty({promise_units:Array(String)}), [], lates_us),
     multiIf(
         empty({ends:Array(String)}), 'unknown',
         hasAny(activity_keys, arrayMap(name -> toUInt32(sipHash64(name)), {ends:Array(String)})), 'complete',
@@ -198,7 +280,7 @@ SELECT
     human,
     retry,
     shown_attributes
-FROM described
+FROM promised
 SETTINGS
     optimize_aggregation_in_order = 1,
     optimize_read_in_order = 1,

@@ -1,5 +1,5 @@
 -- One case as the projection holds it: one row or none (case, start, end, state, variant, assumed, attributes as JSON,
--- waits_us between its events). Parameters: tenant, process, case.
+-- waits_us between its events; dues, kept and lates_us per promise). Parameters: tenant, process, case.
 SELECT
     case_id AS case,
     started_at AS start,
@@ -10,6 +10,9 @@ SELECT
     assumed,
     toJSONString(attributes) AS attributes,
     waits_us,
-    services_us
+    services_us,
+    dues,
+    kept,
+    lates_us
 FROM case_paths FINAL
 WHERE tenant = {tenant:String} AND process = {process:String} AND case_id = {case:String}

@@ -1,5 +1,6 @@
--- Cases: one row each with case, start, end, duration_s (seconds), events, variant (id), state and rank (what it is
--- ordered by). By rank, greatest first, then by case id. order_by: longest, shortest, newest, oldest or events.
+-- Cases: one row each with case, start, end, duration_s (seconds), events, variant (id), state, due (null where
+-- nothing is) and rank (what it is ordered by). By rank, greatest first, then by case id.
+-- order_by: longest, shortest, newest, oldest, events or due (the first due first, cases without due last).
 -- Parameters: the filter (mining/filters.py), order_by, after_rank (null for the first page), after_case, page.
 SELECT
     case_id AS case,
@@ -9,11 +10,13 @@ SELECT
     selected.events AS events,
     lower(leftPad(hex(selected.variant), 16, '0')) AS variant,
     toString(state) AS state,
+    due_at AS due,
     multiIf(
         {order_by:String} = 'longest', toUnixTimestamp64Micro(ended_at) - toUnixTimestamp64Micro(started_at),
         {order_by:String} = 'shortest', toUnixTimestamp64Micro(started_at) - toUnixTimestamp64Micro(ended_at),
         {order_by:String} = 'newest', toUnixTimestamp64Micro(started_at),
         {order_by:String} = 'oldest', -toUnixTimestamp64Micro(started_at),
+        {order_by:String} = 'due', ifNull(-toUnixTimestamp64Micro(due_at), -toInt64(4611686018427387904)),
         toInt64(selected.events)) AS rank
 FROM
     selected_cases(

@@ -131,6 +131,81 @@ def test_check_lists_the_problems_of_all_files(run: Run, tmp_path: Path) -> None
     assert "b.yaml:1: id: 'c' is not the file's name" in ended.stderr
 
 
+PROMISING = """
+calendar: dc_leipzig
+end: [Refunded]
+promises:
+  - name: refund in two working days
+    from: Returned
+    to: Refunded
+    within: 2 working days
+  - name: answer in 30 working hours
+    within: 30 working hours
+"""
+CALENDAR = """id: dc_leipzig
+timezone: Europe/Berlin
+hours: {mon: [08:00-18:00], tue: [08:00-18:00], wed: [08:00-18:00], fri: [08:00-18:00]}
+holidays: {2026-03-30: inventory}
+"""
+
+
+def test_promises_from_their_definition_to_the_due_cases(run: Run, tmp_path: Path) -> None:
+    # Friday 27 March; on Sunday the clock changes, on Monday nobody works: the second working day is Wednesday.
+    rows = [
+        *("case_id,activity,timestamp", "1,Returned,2026-03-27T10:00:00Z", "1,Refunded,2026-04-01T16:30:00Z"),
+        *("2,Returned,2026-03-27T11:00:00Z", "2,Refunded,2026-04-01T16:00:00Z", "3,Returned,2026-03-30T10:00:00Z"),
+    ]
+    (tmp_path / "returns.csv").write_text("\n".join(rows) + "\n")
+    loaded = run("ingest", str(tmp_path / "returns.csv"), "--process", "returns", "--guess")
+    assert loaded.returncode == 0, loaded.stderr
+    refused = run("cases", "returns", "--anchor", "due", "--since", "2026-04-01")
+    assert refused.returncode == 3
+    assert "returns has no promise, so no case is due; add promises to its definition" in refused.stderr
+    folder = tmp_path / "home" / "tenants" / "local"
+    with (folder / "processes" / "returns.yaml").open("a") as definition:
+        definition.write(PROMISING)
+    missing = run("check")
+    assert missing.returncode == 5
+    assert re.search(r"returns.yaml:\d+: calendar: no calendar 'dc_leipzig' in the folder calendars", missing.stderr)
+    (folder / "calendars").mkdir()
+    (folder / "calendars" / "dc_leipzig.yaml").write_text(CALENDAR)
+    checked = json.loads(run("check", "--json").stdout)
+    assert checked == {"problems": [], "processes": ["returns"], "calendars": ["dc_leipzig"]}
+
+    listed = json.loads(run("cases", "returns", "--order", "due", "--json").stdout)["cases"]
+    assert [(row["case"], row["due"]) for row in listed] == [
+        ("3", "2026-04-01T16:00:00Z"),
+        ("1", "2026-04-03T09:00:00Z"),  # kept both: of 30 hours, 7 on Friday, 20 to Wednesday, 3 on the next Friday
+        ("2", "2026-04-03T10:00:00Z"),
+    ]
+    due = run("cases", "returns", "--anchor", "due", "--until", "2026-04-02", "--json")
+    assert [row["case"] for row in json.loads(due.stdout)["cases"]] == ["3"]
+    promises = json.loads(run("case", "returns", "1", "--json").stdout)["promises"]
+    assert promises == [
+        {
+            "name": "refund in two working days",
+            "due": "2026-04-01T16:00:00Z",
+            "kept": "2026-04-01T16:30:00Z",
+            "late_s": 1800.0,
+        },
+        {
+            "name": "answer in 30 working hours",
+            "due": "2026-04-03T09:00:00Z",
+            "kept": "2026-04-01T16:30:00Z",
+            "late_s": 0.0,
+        },
+    ]
+    assert json.loads(run("case", "returns", "2", "--json").stdout)["promises"][0]["late_s"] == 0
+    unkept = json.loads(run("case", "returns", "3", "--json").stdout)["promises"][0]
+    assert (unkept["due"], unkept["kept"], unkept["late_s"]) == ("2026-04-01T16:00:00Z", None, None)
+    shown = re.sub(r" +", " ", run("case", "returns", "1").stdout)
+    assert "refund in two working days 2026-04-01 16:00:00 2026-04-01 16:30:00 30m" in shown
+    assert "in time" in shown
+    (folder / "calendars" / "dc_leipzig.yaml").write_text(CALENDAR.replace("wed: [08:00-18:00]", "wed: [08:00-20:00]"))
+    moved = json.loads(run("case", "returns", "1", "--json").stdout)["promises"][0]
+    assert (moved["due"], moved["late_s"]) == ("2026-04-01T18:00:00Z", 0)
+
+
 def test_doctor_shows_settings_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env = environment(tmp_path / "home") | {"GEMBASCOPE_API_TOKEN": "open sesame"}
     words = [sys.executable, "-m", "gembascope.cli", "doctor"]

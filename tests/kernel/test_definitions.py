@@ -6,10 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import BaseModel
 
+from kernel import process
+from kernel.calendar_definition import CalendarDefinition
 from kernel.definitions import read_folder
 from kernel.errors import DefinitionError, NotFound
 from kernel.process import ProcessDefinition, Processes, Target, read_process, write_process
+from kernel.promise import Promise
 
 BAD = Path(__file__).resolve().parent.parent / "bad_definitions"
 
@@ -37,6 +42,26 @@ MESSAGES = {
     "missing_object_type.yaml": ["missing_object_type.yaml:1: object_type: is needed"],
     "no_yaml.yaml": ["no_yaml.yaml:3: not valid YAML: expected ',' or ']', but got '<stream end>'"],
     "order_names_one_twice.yaml": ["order_names_one_twice.yaml:1: order names 'A' twice"],
+    "promise_from_the_end.yaml": [
+        "promise_from_the_end.yaml:5: promises.0: starts with 'Paid', which is also an end activity, and names none "
+        "in to"
+    ],
+    "promises.yaml": [
+        "promises.yaml:4: calendar: no calendar 'dc_leipzig' in the folder calendars; there are: none",
+        "promises.yaml:6: promises.0: from: 'Placd' is not among the process's activities (did you mean Placed?); "
+        "to: 'Shiped' is not among the process's activities (did you mean Shipped?)",
+        "promises.yaml:12: promises.1.within: '0h' is not more than nothing and at most ten years",
+        "promises.yaml:14: promises.2.frm: not a known field (did you mean from?)",
+        "promises.yaml:16: promises.2.within: '5 workdays' is not a duration: expected whole numbers with the units w, "
+        "d, h, m, s or ms, such as 4h or 1h30m; of a calendar write 5 working days or 30 working hours",
+        "promises.yaml:17: promises.3: give either within or by_attribute, and not both",
+        "promises.yaml:21: promises.4: give either within or by_attribute, and not both",
+        "promises.yaml:23: promises.5: names no activity in to, and the process has no end activity either",
+        "promises.yaml:28: promises.6.calendar: no calendar 'elsewhere' in the folder calendars; there are: none",
+        "promises.yaml:29: promises.7: from and to are both 'Paid': the same event would start the clock and stop it",
+        "promises.yaml:36: promises.8.within: '3654 working days' is not more than nothing and at most ten years",
+    ],
+    "promises_of_one_name.yaml": ["promises_of_one_name.yaml:4: promises: two promises are called 'paid'"],
     "python_tag.yaml": [
         "python_tag.yaml:2: not valid YAML: could not determine a constructor for the tag "
         "'tag:yaml.org,2002:python/object/apply:os.system'"
@@ -107,6 +132,73 @@ def test_a_changed_definition_has_another_hash() -> None:
     assert one.hash == ProcessDefinition(id="p", object_type="order").hash
     assert one.hash != ProcessDefinition(id="p", object_type="order", end=("B",)).hash
     assert one.hash != ProcessDefinition(id="p", object_type="order", links=(("order", "parcel"),)).hash
+
+
+CALENDAR = {"id": "dc", "timezone": "Europe/Berlin", "hours": {"mon": ["08:00-17:00"]}}
+PROMISING = """id: p
+object_type: order
+calendar: dc
+promises:
+  - name: shipped in two working days
+    from: Placed
+    to: Shipped
+    within: 2 working days
+"""
+
+
+def promising(**changes: object) -> ProcessDefinition:
+    promise = Promise.model_validate({"name": "soon", "from": "Placed", "to": "Shipped", "within": "2 working days"})
+    definition = ProcessDefinition(id="p", object_type="order", calendar="dc", promises=(promise,))
+    return definition.with_calendars({"dc": CalendarDefinition.model_validate(CALENDAR | changes)})
+
+
+def test_a_changed_calendar_gives_the_definition_another_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert promising().hash == promising().hash
+    assert promising().hash != promising(hours={"mon": ["08:00-16:00"]}).hash
+    public, plain = promising(public_holidays={"country": "DE"}).hash, promising().hash
+    assert public != plain
+    monkeypatch.setattr(process, "_holidays_version", lambda: "another")
+    assert public != promising(public_holidays={"country": "DE"}).hash
+    assert plain == promising().hash
+
+
+def test_promises_survive_writing_and_reading_with_their_calendar(tmp_path: Path) -> None:
+    processes = Processes(tmp_path, "local")
+    path = write_process(processes.folder, promising())
+    processes.calendar_folder.mkdir()
+    (processes.calendar_folder / "dc.yaml").write_text(yaml.safe_dump(CALENDAR))
+    assert read_process(path) == processes.get("p") == processes.all()["p"] == promising()
+    with pytest.raises(ValueError, match="was made without its calendar 'dc'"):
+        _ = ProcessDefinition(id="p", object_type="order", calendar="dc", promises=promising().promises).hash
+
+
+def test_the_problems_of_calendars_and_of_those_who_name_them_are_listed_together(tmp_path: Path) -> None:
+    processes = Processes(tmp_path, "local")
+    processes.folder.mkdir(parents=True)
+    processes.calendar_folder.mkdir()
+    (processes.folder / "p.yaml").write_text(PROMISING.replace("calendar: dc", "calendar: dcc"))
+    (processes.folder / "q.yaml").write_text(PROMISING.replace("id: p", "id: q").replace("    to: Shipped\n", ""))
+    (processes.calendar_folder / "dc.yaml").write_text("id: dc\ntimezone: Europe/Berln\nhours: {mon: [8-17]}\n")
+    with pytest.raises(DefinitionError) as caught:
+        processes.all()
+    found = [str(problem).removeprefix(f"{tmp_path}/tenants/local/") for problem in caught.value.problems]
+    assert found == [
+        "calendars/dc.yaml:2: timezone: 'Europe/Berln' is not a time zone of the IANA database, such as Europe/Berlin "
+        "(did you mean Europe/Berlin?)",
+        "calendars/dc.yaml:3: hours.mon: '8-17' is not a span of a day: expected HH:MM-HH:MM such as 08:00-12:30",
+        "processes/p.yaml:3: calendar: no calendar 'dcc' in the folder calendars (did you mean dc?); there are: dc",
+        "processes/q.yaml:5: promises.0: names no activity in to, and the process has no end activity either",
+    ]
+    (processes.folder / "q.yaml").write_text(PROMISING.replace("id: p", "id: q"))
+    with pytest.raises(DefinitionError, match="Europe/Berln"):
+        processes.get("q")
+
+
+@pytest.mark.parametrize("model", [ProcessDefinition, Promise, Target])
+def test_every_field_is_described(model: type[BaseModel]) -> None:
+    assert all(field.description for field in model.model_fields.values())
+    assert model.model_config["frozen"]
+    assert model.model_config["extra"] == "forbid"
 
 
 def test_an_unknown_process_is_answered_with_those_there_are(tmp_path: Path) -> None:

@@ -71,9 +71,12 @@ def definitions(draw: st.DrawFn) -> ProcessDefinition:
     within = draw(st.sampled_from((timedelta(seconds=30), timedelta(minutes=1), timedelta(days=1))))
     takes: Literal["first", "last", "max"] = draw(st.sampled_from(("first", "last", "max")))
     excluded = draw(st.sampled_from(((), (Population(name="test", attribute="channel", values=("web",)),))))
+    promises = draw(st.sampled_from(((), generated.PROMISES)))
     return process(
         order=draw(generated.ORDERS),
-        end=draw(st.sampled_from(((), ("C",), ("B", "Ärger 2")))),
+        end=draw(st.sampled_from((("C",), ("B", "Ärger 2")) if promises else ((), ("C",)))),
+        calendar="berlin",
+        promises=promises,
         lifecycles=draw(st.sampled_from(((), (), ("", "complete")))),
         activities=(),
         targets=tuple(Target(source=one, target=other, within=within) for one, other in targets),
@@ -83,7 +86,7 @@ def definitions(draw: st.DrawFn) -> ProcessDefinition:
             )
         ),
         excluded=excluded,
-    )
+    ).with_calendars(generated.CALENDARS)
 
 
 def held(

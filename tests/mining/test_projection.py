@@ -31,7 +31,7 @@ from logs import (
     whiteboard,
 )
 
-from kernel.clock import Clock
+from kernel.clock import Clock, FixedClock
 from kernel.process import CaseAttribute, ProcessDefinition
 from kernel.warehouse import Query, Warehouse
 from mining.cases import case, cases
@@ -54,7 +54,9 @@ DEFINITION = process(
     order=("B", "A"),
     end=("C",),
     case_attributes=(CaseAttribute(name="amount", take="max"), CaseAttribute(name="channel", take="last")),
-)
+    calendar="berlin",
+    promises=generated.PROMISES,
+).with_calendars(generated.CALENDARS)
 quick = settings(
     max_examples=12,
     deadline=None,
@@ -322,7 +324,10 @@ def expected_row(path: reference.Path) -> dict[str, Any]:
         "is_deleted": 0,
         "started_at": path.start,
         "ended_at": path.end,
-        "due_at": None,
+        "due_at": path.due,
+        "dues": [promise.due for promise in path.promises],
+        "kept": [promise.kept for promise in path.promises],
+        "lates_us": [-1 if item.late is None else reference.micros(item.late) for item in path.promises],
         "state": path.state,
         "population": path.population,
         "events": len(events),
@@ -448,6 +453,29 @@ def test_a_killed_rebuild_leaves_nothing_in_the_next(warehouse: Warehouse, clock
     narrower = ProcessView(warehouse, tenant, process(activities=("C",)))
     refresh(warehouse, clock, tenant, narrower.definition)
     assert log_summary(narrower).cases == 2
+
+
+def test_a_refresh_wins_over_a_killed_one_though_the_clock_was_set_back(
+    warehouse: Warehouse, clock: Clock, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = stored(warehouse, clock, tenant, frame(whiteboard("A B")))
+    File(warehouse, clock, tenant).step(frame([happened("C", "3h", "1")]))
+    run = Warehouse.command
+
+    def stopping(self: Warehouse, query: Query, parameters: dict[str, Any] | None = None) -> None:
+        if query.name == "record_projection":
+            raise KeyboardInterrupt
+        run(self, query, parameters)
+
+    later = FixedClock(clock.now() + timedelta(hours=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "command", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            refresh(warehouse, later, tenant, view.definition)
+    File(warehouse, clock, tenant).step(frame([happened("D", "4h", "1")]))
+    assert refresh(warehouse, clock, tenant, view.definition).kind == "touched"
+    assert case(view, "1").events["activity"].to_list() == ["A", "B", "C", "D"]
+    assert log_summary(view).events == 4
 
 
 def test_a_process_that_lost_all_its_cases_has_none(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

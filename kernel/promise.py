@@ -1,0 +1,153 @@
+"""Promises of a process: by when something has to happen to a case.
+
+A promise has a clock that starts, an event that keeps it, and a due instant between the two. What the due instant is
+relates to nothing but the log, the definition and the calendar: it never depends on now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+from kernel.definitions import suggestion
+from kernel.timeparse import parse_duration
+
+LONGEST = timedelta(days=3653)
+"""Ten years: as far as calendars look for an opening. Of working days there may be as many."""
+
+_WORKING = re.compile(r"([0-9]{1,9}) working (minute|hour|day)s?")
+
+Take = Literal["first", "last"]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How long a promise gives.
+
+    `elapsed`: time on the wall, whatever the calendar. `time`: open time of the calendar (`add_working_time`): an
+    amount that fills an opening is due when it closes. `days`: the end of the last opening of the days-th open day
+    after the local date of the start (`add_working_days`); that date never counts, whatever the hour.
+    """
+
+    unit: Literal["elapsed", "time", "days"]
+    amount: timedelta
+    """For `days` their number in days of 24 hours."""
+
+
+def parse_within(text: str) -> Within:
+    """`48h` and `2d` are elapsed time; `5 working days`, `30 working hours` and `90 working minutes` the calendar's.
+
+    Raises ValueError for anything else, for nothing, and for more than ten years (3653 working days).
+    """
+    words = _WORKING.fullmatch(text.strip())
+    if words is None:
+        try:
+            found = Within("elapsed", parse_duration(text))
+        except ValueError as error:
+            raise ValueError(f"{error}; of a calendar write 5 working days or 30 working hours") from None
+    elif words[2] == "day":
+        found = Within("days", timedelta(days=int(words[1])))
+    else:
+        found = Within("time", int(words[1]) * timedelta(**{f"{words[2]}s": 1}))
+    if not timedelta() < found.amount <= LONGEST:
+        raise ValueError(f"{text!r} is not more than nothing and at most ten years")
+    return found
+
+
+def _check_within(text: str) -> str:
+    parse_within(text)
+    return text
+
+
+def known_calendar(name: str, info: ValidationInfo) -> str:
+    """Refuse a calendar that no file defines; who reads definitions gives the names that there are as context."""
+    known: Collection[str] | None = info.context
+    if known is not None and name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"no calendar {name!r} in the folder calendars{suggestion(name, known)}; there are: {there}")
+    return name
+
+
+CalendarName = Annotated[str, Field(min_length=1), AfterValidator(known_calendar)]
+
+
+class Promise(BaseModel):
+    """One promise (SLA) to every case.
+
+    Instants are those by which events are ordered; an event known to the day only counts at the end of its day.
+    What cannot be told apart proves nothing and breaks nothing: an event of the day on which the clock starts may
+    keep the promise, and one known to the day only is late when its whole day lies after the due instant.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, description="What is promised, in words for people.")
+    starts_with: str | None = Field(
+        default=None,
+        alias="from",
+        min_length=1,
+        description="Activity that starts the clock; absent: the start of the case. A case without it is promised "
+        "nothing yet.",
+    )
+    from_take: Take = Field(default="first", description="Which occurrence of it starts the clock: first or last.")
+    kept_by: str | None = Field(
+        default=None,
+        alias="to",
+        min_length=1,
+        description="Activity that keeps the promise, once the clock runs; absent: any end activity of the process.",
+    )
+    to_take: Take = Field(
+        default="first",
+        description="first: its first occurrence after the start keeps the promise, such as the first parcel of an "
+        "order. last: its last occurrence in the case does, such as the last parcel; another one postpones it.",
+    )
+    within: Annotated[str, AfterValidator(_check_within)] | None = Field(
+        default=None,
+        description="Time from the start to the due instant: elapsed (48h, 2d), or counted on the calendar "
+        "(5 working days, 30 working hours). Working days are due at the end of the last opening of that day, and "
+        "the day of the start does not count.",
+    )
+    by_attribute: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Instead of within: case attribute that holds the due instant, in ISO 8601 with its offset, or a "
+        "date: then it is due at the end of that day in the calendar's zone. Other values are no due instant, nor are "
+        "years outside 1970 to 2299.",
+    )
+    calendar: CalendarName | None = Field(
+        default=None, description="Calendar of this promise; absent: that of the process, else around the clock in UTC."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.within is None) == (self.by_attribute is None):
+            raise ValueError("give either within or by_attribute, and not both")
+        if self.calendar is not None and self.within is not None and parse_within(self.within).unit == "elapsed":
+            raise ValueError(
+                f"within {self.within} is elapsed time, which no calendar changes: write working hours or working "
+                "days, or leave the calendar out"
+            )
+        if self.starts_with is None and self.from_take == "last":
+            raise ValueError("from_take says which occurrence of from counts, but from is not given")
+        if self.starts_with is not None and self.starts_with == self.kept_by:
+            raise ValueError(f"from and to are both {self.kept_by!r}: the same event would start the clock and stop it")
+        return self
+
+
+def problems_of(promise: Promise, activities: Collection[str], ends: Collection[str]) -> list[str]:
+    """What does not fit the activities (none: all that occur) and the end activities of its process."""
+    found = [
+        f"{field}: {name!r} is not among the process's activities{suggestion(name, activities)}"
+        for field, name in (("from", promise.starts_with), ("to", promise.kept_by))
+        if name is not None and activities and name not in activities
+    ]
+    if promise.kept_by is None and not ends:
+        found.append("names no activity in to, and the process has no end activity either")
+    if promise.kept_by is None and promise.starts_with in ends:
+        found.append(f"starts with {promise.starts_with!r}, which is also an end activity, and names none in to")
+    return found

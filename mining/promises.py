@@ -1,0 +1,70 @@
+"""The promises of a process as the projection needs them: parameters, and the table of curves for one refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from kernel.clock import Clock
+from kernel.process import ProcessDefinition
+from kernel.promise import Promise
+from kernel.warehouse import Query, Warehouse, load_query, parquet
+from mining.due_curves import CURVE, Curves, curves_of
+
+NO_CURVES = "due_curves"
+"""The table that stays empty."""
+
+
+def _sql(name: str) -> Query:
+    return load_query(__file__, name)
+
+
+@contextmanager
+def promised(
+    warehouse: Warehouse, clock: Clock, definition: ProcessDefinition, window: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The parameters of build_case_paths that tell of promises; the curves that they name last as long as the context.
+
+    `window`: tenant, object_type, since_batch and through_batch of the refresh.
+    """
+    if not definition.promises:
+        yield _parameters(definition, Curves([])) | {"curves": NO_CURVES}
+        return
+    years = warehouse.read_for_write(_sql("years_of_events"), window)["year"].to_list()
+    curves = curves_of(definition, years)
+    rows = curves.frame()
+    if rows.is_empty():
+        yield _parameters(definition, curves) | {"curves": NO_CURVES}
+        return
+    stale = {"before": clock.now() - timedelta(days=1)}
+    for name in warehouse.read_for_write(_sql("abandoned_curves"), stale)["name"]:
+        warehouse.command(_sql("end_curves"), {"table": name})
+    table = f"due_curves_{uuid4().hex}"
+    warehouse.command(_sql("begin_curves"), {"table": table})
+    try:
+        warehouse.insert_parquet(table, parquet(rows))
+        yield _parameters(definition, curves) | {"curves": table}
+    finally:
+        warehouse.command(_sql("end_curves"), {"table": table})
+
+
+def _parameters(definition: ProcessDefinition, curves: Curves) -> dict[str, Any]:
+    promises = definition.promises
+    return {
+        "promise_froms": [promise.starts_with or "" for promise in promises],
+        "promise_from_takes": [promise.from_take for promise in promises],
+        "promise_tos": [_kept_by(promise, definition) for promise in promises],
+        "promise_to_takes": [promise.to_take for promise in promises],
+        "promise_attributes": [promise.by_attribute or "" for promise in promises],
+        "promise_units": [clock.unit for clock in curves.clocks],
+        "promise_amounts": [clock.amount for clock in curves.clocks],
+        "position_curves": [clock.position_curve * CURVE for clock in curves.clocks],
+        "due_curves": [clock.due_curve * CURVE for clock in curves.clocks],
+    }
+
+
+def _kept_by(promise: Promise, definition: ProcessDefinition) -> list[str]:
+    return list(definition.end) if promise.kept_by is None else [promise.kept_by]

@@ -1,0 +1,2 @@
+-- Drop the curves of one refresh. Parameters: table.
+DROP TABLE IF EXISTS {table:Identifier}

@@ -8,16 +8,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from dash import ClientsideFunction, Dash, Input, Output, State, set_props
+from dash import ClientsideFunction, Dash, Input, Output, State, html, set_props
 from fastapi import FastAPI
 
 from dashboards import layout
-from dashboards.cache import Reader, Remembered
+from dashboards.cache import Reader
 from dashboards.pages import case, cases, filters, head, map, variants
 from dashboards.server import our_backend
 from dashboards.url_state import PageState, link, parse
 from kernel.errors import DefinitionError, InputError
-from mining.view import Views
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(app: FastAPI, views: Views, *, title: str = "Gembascope") -> None:
+def mount(app: FastAPI, reader: Reader, *, title: str = "Gembascope") -> None:
     """Add the pages of one tenant to `app`: `/`, `/map`, `/variants`, `/cases`, `/case` and what these load.
 
     Call it before the first request, after all other routes and middleware: the pages' own middleware goes inside
@@ -47,7 +46,6 @@ def mount(app: FastAPI, views: Views, *, title: str = "Gembascope") -> None:
     security policy, are in `app.state.csp_script_hashes`. Dash keeps one application per process as "the" one; the
     last mounted is it, and earlier ones go on working.
     """
-    reader = Reader(views, Remembered())
     with our_backend():
         dash: Any = Dash(
             "dashboards",
@@ -70,6 +68,7 @@ def mount(app: FastAPI, views: Views, *, title: str = "Gembascope") -> None:
     dash._setup_server()
     for path in ("/", *(path for page in PAGES for path in page.PATHS if path != "/")):
         dash.backend.add_page(dash, path)
+    dash.backend.add_not_found(dash)
     app.state.dash = dash
     app.state.csp_script_hashes = csp_hashes(app)
 
@@ -83,7 +82,9 @@ def _register_frame(dash: Any, reader: Reader) -> None:
     def page(path: str, search: str | None) -> layout.Children:
         shown = next((page for page in PAGES if path in page.PATHS), None)
         if shown is None:
-            return layout.empty("There is no such page", "Choose one on the left.")
+            there = [html.Li(html.A(label, href=at, className="go")) for at, label in layout.NAVIGATION]
+            said = layout.empty("There is no such page", html.P("These are there:"), html.Ul(there, className="chips"))
+            return [html.H1("What are you looking for?"), said]
         return shown.skeleton_of(_state_or_plain(search))
 
     dash.callback(Output("page", "children"), Input("url", "pathname"), State("url", "search"))(page)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import polars as pl
@@ -18,7 +18,7 @@ import polars as pl
 from kernel.errors import NotFound
 from mining.attribute_values import attribute_values
 from mining.bottlenecks import bottlenecks
-from mining.cases import MAX_PAGE, Case, CasePage, case, cases
+from mining.cases import MAX_PAGE, CasePage, CasePart, case_part, cases
 from mining.directly_follows import ProcessMap, process_map
 from mining.durations import durations
 from mining.filters import EVERYTHING, CaseFilter
@@ -136,9 +136,10 @@ class Asked:
         """Something made from these answers, such as a drawing; `name` tells it apart."""
         return self._once("drawn", make, name)
 
-    def case(self, case_id: str) -> Case:
-        """One case, read anew every time: its events may be ahead of the projection."""
-        return case(self.view, case_id)
+    def case(self, case_id: str, first: int, most: int) -> CasePart:
+        """One case and `most` of its events from the place `first` on, read anew every time: its events may be ahead
+        of the projection."""
+        return case_part(self.view, case_id, first=first, most=most)
 
     def worst(self, most: int) -> pl.DataFrame:
         """The longest cases of the selection."""
@@ -181,7 +182,7 @@ class Reader:
     """The processes of one tenant and what is remembered about them."""
 
     views: Views
-    remembered: Remembered
+    remembered: Remembered = field(default_factory=Remembered)
 
     def ask(self, process: str, chosen: CaseFilter = EVERYTHING) -> Asked:
         """A selection of a process; "" takes the first one.

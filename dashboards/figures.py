@@ -13,7 +13,7 @@ from typing import Any
 from dash import html
 
 from dashboards.format import duration, plural
-from dashboards.layout import Component, aria, instant, name, words
+from dashboards.layout import FULL_LENGTH, Component, aria, instant, words
 
 CHEVRONS = 24
 """Steps of a variant that stand in the row; the rest opens."""
@@ -38,22 +38,22 @@ def stretches(activities: Sequence[str]) -> list[Stretch]:
     return [Stretch(activity, len(list(same))) for activity, same in groupby(activities)]
 
 
-def chevrons(activities: Sequence[str], usual: frozenset[str]) -> Component:
-    """A path as a row of chevrons. Activities that the commonest variant does not have stand out, as do repetitions."""
+def chevrons(activities: Sequence[str], usual: frozenset[str]) -> dict[str, Any]:
+    """A path as a row of chevrons, repetitions in a row taken together.
+
+    `steps`: [(name, whole name where it was cut, how often in words or "", whether the commonest variant lacks it)];
+    `rest`: those that open, and `more`: what says so, None where all stand in the row.
+    """
     parts = [_chevron(part, part.activity not in usual) for part in stretches(activities)]
-    shown = html.Ol(parts[:CHEVRONS], className="chevrons")
-    if len(parts) <= CHEVRONS:
-        return shown
-    rest = html.Ol(parts[CHEVRONS:], className="chevrons")
-    more = html.Details([html.Summary(f"{plural(len(parts) - CHEVRONS, 'more step')}"), rest])
-    return html.Div([shown, more])
+    hidden = len(parts) - CHEVRONS
+    more = plural(hidden, "more step") if hidden > 0 else None
+    return {"steps": parts[:CHEVRONS], "rest": parts[CHEVRONS:], "more": more}
 
 
-def _chevron(part: Stretch, unusual: bool) -> Component:
-    kind = "chevron unusual" if unusual else "chevron"
-    times = html.Strong(f" ×{part.times}") if part.times > 1 else None
-    mark = html.Span(" (not in the commonest variant)", className="unseen") if unusual else None
-    return html.Li([name(part.activity, 32), times, mark], className=kind)
+def _chevron(part: Stretch, unusual: bool) -> tuple[str, str | None, str, bool]:
+    short = words(part.activity, 32)
+    whole = None if short == part.activity else part.activity[:FULL_LENGTH]
+    return short, whole, f"×{part.times}" if part.times > 1 else "", unusual
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +69,20 @@ class Wait:
         return self.wait_s is not None and self.usual_s is not None and self.wait_s > self.usual_s
 
 
-def waits_of(events: Sequence[Mapping[str, Any]], p95_s: Mapping[tuple[str, str], float | None]) -> list[Wait]:
-    """The wait of each event of a case, beside the 95th percentile of its step in the process."""
-    found = []
-    before: str | None = None
-    for event in events:
-        usual = p95_s.get((before, event["activity"])) if before is not None else None
-        found.append(Wait(event["wait_s"], usual))
-        before = event["activity"]
-    return found
+def waits_of(
+    activities: Sequence[str], waits_s: Sequence[float | None], p95_s: Mapping[tuple[str, str], float | None]
+) -> list[Wait]:
+    """The wait before each activity of a case, beside the 95th percentile of its step in the process."""
+    steps = zip([None, *activities], activities, waits_s, strict=False)
+    return [Wait(wait, None if before is None else p95_s.get((before, activity))) for before, activity, wait in steps]
 
 
-def time_strip(events: Sequence[Mapping[str, Any]], waits: Sequence[Wait]) -> Component:
-    """The whole case as one line to scale: a stretch per wait, late ones marked, an event at each border."""
+def time_strip(events: Sequence[Mapping[str, Any]], waits: Sequence[Wait]) -> dict[str, Any] | None:
+    """These events as one line to scale: a stretch per wait, late ones marked, an event at each border.
+
+    `parts`: [(left, width, late, words)] with shares of the line, 0 to 1; `ends`: the words below it. None where there
+    is no time between the first and the last event.
+    """
     if len(events) < 2:
         return None
     first, last = events[0]["occurred_at"], events[-1]["occurred_at"]
@@ -93,9 +94,5 @@ def time_strip(events: Sequence[Mapping[str, Any]], waits: Sequence[Wait]) -> Co
         begin = (before["occurred_at"] - first).total_seconds() / whole
         width = (event["occurred_at"] - before["occurred_at"]).total_seconds() / whole
         said = f"{words(before['activity'], 40)} → {words(event['activity'], 40)}: {duration(wait.wait_s)}"
-        style = {"left": f"{100 * max(begin, 0):.3f}%", "width": f"{100 * max(width, 0):.3f}%"}
-        parts.append(html.Span(className="late" if wait.late else "", style=style, title=said))
-    ends = html.Div(
-        [html.Span(instant(first)), html.Span(duration(whole)), html.Span(instant(last))], className="strip-ends"
-    )
-    return html.Div([html.Div(parts, className="strip", **aria(hidden="true")), ends], className="strip-box")
+        parts.append((round(max(begin, 0), 5), round(max(width, 0), 5), wait.late, said))
+    return {"parts": parts, "ends": [instant(first), duration(whole), instant(last)]}

@@ -62,6 +62,11 @@ def duration(seconds: float | None) -> str:
     return UNKNOWN if seconds is None or not math.isfinite(seconds) else format_duration(seconds)
 
 
+def hours(number: float) -> str:
+    """A sum of hours, `224k hours`; below one hour as a duration."""
+    return f"{short_count(number)} hours" if number >= 1 else duration(number * 3600)
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A counted noun: `1 connection`, `27 connections`, `1,090 activities`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"

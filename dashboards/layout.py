@@ -22,6 +22,8 @@ Children = Any
 
 NAVIGATION = (("/map", "Process map"), ("/variants", "Variants"), ("/cases", "Cases"))
 NAME_LENGTH = 60
+STATES = {"open": "Open", "complete": "Complete", "unknown": "Not known"}
+"""What pages call the states of a case."""
 FULL_LENGTH = 12_000
 
 THEME: dict[str, Any] = {
@@ -60,6 +62,7 @@ def shell(title: str) -> Component:
                             w={"base": 150, "xs": 220},
                             allowDeselect=False,
                             searchable=True,
+                            placeholder="Choose a process",
                             nothingFoundMessage="No such process",
                             attributes={"input": {"aria-label": "Process"}},
                         ),

@@ -5,7 +5,7 @@
 2. Its middleware goes around everything that the server had before, so it would read a request's body before the
    gate has decided who may send one. Here it goes inside.
 3. Its page route answers every unknown address with a page, `/api/typo` too. Here each page has a route of its own
-   and everything else stays with the server.
+   and everything else stays with the server, which answers a person with a page too.
 4. Its answers to callbacks have no content type, and a body that is no callback ends in a traceback.
 5. It packs the scripts of the component libraries anew for every visitor, or not at all. Here once.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gzip
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -26,6 +27,7 @@ from dash.backends._fastapi import DashMiddleware, FastAPIDashServer
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 _requests: Any = _fastapi  # its functions have no types
@@ -65,13 +67,24 @@ class PagesServer(FastAPIDashServer):
         """Answer `path` with the page that starts the application in the browser."""
 
         async def page(request: Request) -> Response:
-            token = _requests.set_current_request(request)
-            try:
-                return Response(dash_app.index(), media_type="text/html", headers={"cache-control": "no-cache"})
-            finally:
-                _requests.reset_current_request(token)
+            return _started(dash_app, request)
 
         self.server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+
+    def add_not_found(self, dash_app: Any) -> None:
+        """Answer a person at an unknown address with a page that says so; programs get what the server says."""
+        handlers = self.server.exception_handlers
+        usual: Any = handlers.get(HTTPException)
+
+        async def not_found(request: Request, error: Exception) -> Response:
+            person = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+            if person and not request.url.path.startswith("/api/"):
+                return _started(dash_app, request, 404)
+            answer = usual(request, error)
+            refused: Response = await answer if inspect.isawaitable(answer) else answer
+            return refused
+
+        self.server.add_exception_handler(404, not_found)
 
     def serve_callback(self, dash_app: Any) -> Callable[[Request], Any]:
         async def dispatch(request: Request) -> Response:
@@ -99,6 +112,13 @@ class PagesServer(FastAPIDashServer):
 
         dash_app._add_url("_dash-component-suites/{package_name}/{fingerprinted_path:path}", serve)
 
+    def pack(self, dash_app: Any) -> None:
+        """Pack what every page loads, before the first visitor waits for it."""
+        request = Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"accept-encoding", b"gzip")]})
+        page = bytes(_started(dash_app, request).body).decode()
+        for package, path in re.findall(r'src="/_dash-component-suites/([^/"]+)/([^"]+)"', page):
+            self.serve_component_suites(dash_app, package, path, request)
+
     def serve_component_suites(
         self, dash_app: Any, package_name: str, fingerprinted_path: str, request: Request
     ) -> Response:
@@ -115,6 +135,15 @@ class PagesServer(FastAPIDashServer):
             name: value for name, value in found.headers.items() if name in ("content-type", "cache-control", "etag")
         }
         return Response(self._packed[key], headers=kept | {"content-encoding": "gzip", "vary": "accept-encoding"})
+
+
+def _started(dash_app: Any, request: Request, status: int = 200) -> Response:
+    """The page that starts the application in the browser."""
+    token = _requests.set_current_request(request)
+    try:
+        return Response(dash_app.index(), status, media_type="text/html", headers={"cache-control": "no-cache"})
+    finally:
+        _requests.reset_current_request(token)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 The query string is the only place where this state lives. So the back button, a reload and a link sent to a
 colleague show the same, and nothing is hidden in a session. Filters are spelled as everywhere (mining.filters);
-the words of the pages themselves are `process`, `view`, `detail`, `order`, `top` and `case`.
+the words of the pages themselves are `process`, `view`, `detail`, `order`, `top`, `case` and `page`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from mining.filters import FILTER_WORDS, CaseFilter, read_filter
 VIEWS = ("time", "frequency")
 DETAILS = range(1, 6)
 TOP_VARIANTS = range(1, 1001)
-PAGE_WORDS = ("process", "view", "detail", "order", "top", "case")
+PAGES = range(1, 1_000_001)
+PAGE_WORDS = ("process", "view", "detail", "order", "top", "case", "page")
 MOST_WORDS = 400
 REPEATED = ("case_attr", "activity", "variant", "state")
 """Filters that may be given more than once."""
@@ -29,7 +30,8 @@ REPEATED = ("case_attr", "activity", "variant", "state")
 class PageState:
     """What an address asks for. `filters` are (word, value) pairs in the order of the address.
 
-    `process` "" means the first one there is; `detail` None means the step at which a map opens.
+    `process` "" means the first one there is; `detail` None means the step at which a map opens; `page` is one of the
+    timeline of `case`.
     """
 
     process: str = ""
@@ -38,6 +40,7 @@ class PageState:
     order: str = "longest"
     top: int = 20
     case: str = ""
+    page: int = 1
     filters: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -102,6 +105,7 @@ def parse(search: str | None) -> PageState:
         order=own.get("order") or "longest",
         top=_number("top", own["top"], TOP_VARIANTS) if own.get("top") else 20,
         case=own.get("case", ""),
+        page=_number("page", own["page"], PAGES) if own.get("page") else 1,
         filters=tuple(filters),
     )
 

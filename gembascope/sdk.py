@@ -245,7 +245,7 @@ class Process:
         return frame_of(self._ask("bottlenecks", filters, top=str(top))["bottlenecks"], frames.BOTTLENECKS)
 
     def cases(self, *, order: str = "longest", limit: int | None = 50, **filters: Unpack[Filters]) -> pl.DataFrame:
-        """The first `limit` cases in the order longest, shortest, newest, oldest, events or due; None: all."""
+        """The first `limit` cases in one of the orders of `mining.cases.ORDERS`; None: all of them."""
         if limit is not None and limit < 1:
             raise InputError(f"limit: {limit} is not a whole number from 1 on")
         rows: list[Document] = []

@@ -16,6 +16,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.gate import LOOPBACK, GateRules
+from dashboards.cache import Reader
+from dashboards.warming import warmed
 from gembascope.service import Service, announced, instance_of
 from gembascope.workspace import LocalWorkspace
 from kernel.clock import Clock
@@ -25,9 +27,9 @@ from kernel.settings import Settings
 ANY_ADDRESS = ("0.0.0.0", "::")
 
 
-def build_app(opened: LocalWorkspace, settings: Settings, *, local_token: str, host: str) -> FastAPI:
-    """API and pages over an open workspace. The caller closes the workspace after the app."""
-    from dashboards.app import mount
+def build_app(opened: LocalWorkspace, settings: Settings, reader: Reader, *, local_token: str, host: str) -> FastAPI:
+    """API and pages over an open workspace, of which `reader` reads. The caller closes the workspace after the app."""
+    from dashboards.app import mount  # Dash takes a second to import
 
     hashes: list[str] = []
     token = settings.api_token.get_secret_value() if settings.api_token else None
@@ -42,7 +44,7 @@ def build_app(opened: LocalWorkspace, settings: Settings, *, local_token: str, h
     folder = settings.home.expanduser() / "uploads"
     instance = instance_of(local_token)
     app = create_app(opened.views, opened.clock, rules, upload_folder=folder, pseudonym_key=key, instance=instance)
-    mount(app, opened.views)
+    mount(app, reader)
     hashes.extend(app.state.csp_script_hashes)
     return app
 
@@ -76,21 +78,24 @@ def _run(settings: Settings, workspace: LocalWorkspace, listener: socket.socket,
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     token = secrets.token_urlsafe(32)
-    app = build_app(workspace, settings, local_token=token, host=settings.host)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
-        limit_concurrency=256,
-    )
-    server = _Server(config, lambda: ready(url))
-    home = settings.home.expanduser()
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant)), _ended_by_signal():
-        server.run(sockets=[listener])
+    reader = Reader(workspace.views)
+    with _ended_by_signal(), warmed(reader) as mounted:
+        app = build_app(workspace, settings, reader, local_token=token, host=settings.host)
+        mounted(app)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=10,
+            limit_concurrency=256,
+        )
+        server = _Server(config, lambda: ready(url))
+        home = settings.home.expanduser()
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant)):
+            server.run(sockets=[listener])
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,7 +18,9 @@ from kernel.warehouse import load_query
 from mining.filters import EVERYTHING, CaseFilter
 from mining.view import ProcessView
 
-ORDERS = ("longest", "shortest", "newest", "oldest", "events", "due")
+ORDERS = ("longest", "shortest", "newest", "oldest", "events", "fewest", "recent", "stalest", "due", "case")
+"""By duration; by first event (newest, oldest); by number of events, most first or fewest first; by last event, latest
+first (recent) or earliest first (stalest); by due instant, the first due first, cases without one last; by case id."""
 PROMISES = {"name": pl.String(), "due": INSTANT, "kept": INSTANT, "late_s": pl.Float64()}
 MAX_PAGE = 10_000
 MAX_EVENTS = 200_000
@@ -92,8 +95,31 @@ class Case:
     promises: pl.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class CasePart(Case):
+    """One case with some of its `events`. `total`: how many it has, `began` and `ended`: the first and the last of all
+    stamps. `activities` and `waits_s`: the whole case as the projection holds it, with a wait as above per activity."""
+
+    total: int
+    began: datetime
+    ended: datetime
+    activities: list[str]
+    waits_s: list[float | None]
+
+
 def case(view: ProcessView, case_id: str) -> Case:
     """One case with all its events.
+
+    Raises
+    ------
+    NotFound
+        The process has no such case.
+    """
+    return case_part(view, case_id)
+
+
+def case_part(view: ProcessView, case_id: str, *, first: int = 0, most: int = MAX_EVENTS) -> CasePart:
+    """One case with at most `most` of its events, from the place `first` (0 is the first event) on.
 
     Raises
     ------
@@ -111,17 +137,19 @@ def case(view: ProcessView, case_id: str) -> Case:
         "case": case_id,
         "activities": list(definition.activities),
         "lifecycles": list(definition.lifecycles),
-        "ranks": list(definition.order),
-        "page": MAX_EVENTS,
     }
-    events = view.warehouse.query(load_query(__file__, "case_events"), parameters)
+    stored = view.warehouse.query(load_query(__file__, "case_size"), parameters).row(0, named=True)
+    place = {"ranks": list(definition.order), "first": first, "page": most}
+    events = view.warehouse.query(load_query(__file__, "case_events"), parameters | place)
     events = events.with_columns(_via(view, parameters, events["event_id"]))
-    waits = [None, *(wait / 1e6 if wait >= 0 else None for wait in head["waits_us"])]
-    assumed = [False, *(wait < 0 for wait in head["waits_us"])]
+    path_waits = [None, *(wait / 1e6 if wait >= 0 else None for wait in head["waits_us"])]
+    path_assumed = [False, *(wait < 0 for wait in head["waits_us"])]
     # An event loaded since the last refresh is not in the path yet: its wait is not known.
+    shown = slice(first, first + events.height)
+    waits, assumed = path_waits[shown], path_assumed[shown]
     gap = events.height - len(waits)
-    waits, assumed = (waits + [None] * gap)[: events.height], (assumed + [False] * gap)[: events.height]
-    return Case(
+    waits, assumed = waits + [None] * gap, assumed + [False] * gap
+    return CasePart(
         case=head["case"],
         state=head["state"],
         variant=head["variant"],
@@ -131,6 +159,11 @@ def case(view: ProcessView, case_id: str) -> Case:
             pl.Series("wait_s", waits, dtype=pl.Float64), pl.Series("assumed", assumed, dtype=pl.Boolean)
         ),
         promises=_promises(definition, head),
+        total=stored["events"],
+        began=stored["began"],
+        ended=stored["ended"],
+        activities=head["activities"],
+        waits_s=path_waits,
     )
 
 

@@ -27,6 +27,21 @@
     go(window.location.pathname + (text ? "?" + text : ""));
   }
 
+  function order() {
+    return query().get("order") || "longest";
+  }
+
+  /* A header of the case list: where its link leads, and whether the list is in its order now. */
+  function markOrder(link) {
+    const orders = link.dataset.orders.split(" ").map((each) => each.split(":"));
+    const at = orders.findIndex((each) => each[0] === order());
+    const words = query();
+    words.set("order", orders[(at + 1) % orders.length][0]);
+    link.href = window.location.pathname + "?" + words.toString().replace(/\+/g, "%20");
+    const head = link.closest('[role="columnheader"]');
+    if (head) head.setAttribute("aria-sort", at < 0 ? "none" : orders[at][1]);
+  }
+
   /* The step that an address asks for, else the one at which the map opens. */
   function wantedStep(map) {
     const asked = Number.parseInt(query().get("detail"), 10) - 1;
@@ -43,10 +58,11 @@
 
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    const link = event.target.closest("a.go");
+    const link = event.target.closest("a.go, a.order");
     if (link && link.origin === window.location.origin) {
       event.preventDefault();
       go(link.pathname + link.search);
+      if (link.closest(".pager")) window.scrollTo(0, 0);
       return;
     }
     const pick = event.target.closest("button.pick");
@@ -85,16 +101,15 @@
       go(path + "?process=" + encodeURIComponent(value) + (view ? "&view=" + encodeURIComponent(view) : ""));
     },
 
-    readOrder: function () {
-      return query().get("order") || "longest";
-    },
+    readOrder: order,
 
     chooseOrder: function (value) {
-      if (value && value !== (query().get("order") || "longest")) change("order", value);
+      if (value && value !== order()) change("order", value);
     },
 
     renewGrid: function () {
       if (!document.getElementById("grid")) return;
+      document.querySelectorAll("#grid a.order").forEach(markOrder);
       try {
         window.dash_ag_grid.getApi("grid").purgeInfiniteCache();
       } catch (error) {
@@ -132,5 +147,24 @@
   renderers.CaseLink = function (props) {
     if (!props.data) return window.React.createElement("span", { className: "dim" }, "…");
     return window.React.createElement("a", { className: "go", href: props.data.address }, props.value);
+  };
+
+  /* A header that is a real link. The grid gives the keyboard to the header's cell; Enter and space follow its link. */
+  renderers.OrderHeader = function (props) {
+    const found = window.React.useRef(null);
+    window.React.useEffect(() => {
+      const link = found.current;
+      const head = link.closest('[role="columnheader"]');
+      const follow = (event) => {
+        if (event.target !== head || (event.key !== "Enter" && event.key !== " ")) return;
+        event.preventDefault();
+        link.click();
+      };
+      markOrder(link);
+      head.addEventListener("keydown", follow);
+      return () => head.removeEventListener("keydown", follow);
+    }, []);
+    const said = { className: "order", ref: found, "data-orders": props.orders.join(" "), tabIndex: -1 };
+    return window.React.createElement("a", said, props.displayName);
   };
 })();

@@ -47,7 +47,7 @@
     element.classList.add("process-map");
     element.classList.remove("gliding");
     const view = html("div", "process-map-view", element);
-    words(element, map, step);
+    words(element, map, step, mode);
     if (!step.drawing || step.drawing.nodes.length === 0) {
       states.delete(element);
       html("p", "process-map-empty", view, step.drawing
@@ -61,7 +61,7 @@
     return index;
   }
 
-  function words(element, map, step) {
+  function words(element, map, step, mode) {
     const box = html("div", "process-map-words", element);
     for (const notice of map.notices) html("p", "notice", box, notice);
     const said = html("p", "coverage", box, step.sentence);
@@ -81,6 +81,12 @@
       map.legend.bands.forEach((text, band) => entry(text, "band-" + band, 5));
     }
     entry(map.legend.width, "wedge", 5, true);
+    entry(map.legend.numbers[mode]);
+    if (map.legend.badge) {
+      const item = html("li", null, legend);
+      html("span", "process-map-rank", item, "1").setAttribute("aria-hidden", "true");
+      item.appendChild(document.createTextNode(map.legend.badge));
+    }
     if (map.legend.dashed) entry(map.legend.dashed, "partly", 3);
   }
 
@@ -112,7 +118,6 @@
       this.place(before);
       this.glide(before);
       if (selected) this.select(selected);
-      // The first report of the observer tells the size we have just used.
       this.observer = new ResizeObserver(() => this.resized());
       this.observer.observe(view);
     }
@@ -289,6 +294,7 @@
     }
 
     place(before) {
+      this.size = this.view.clientWidth + "x" + this.view.clientHeight;
       const kept = before && before.touched;
       if (kept && before.drawing === this.drawing) [this.x, this.y, this.scale] = [before.x, before.y, before.scale];
       else if (kept) this.keepMain(before);
@@ -368,7 +374,10 @@
     }
 
     resized() {
-      if (this.touched) return;
+      const size = this.view.clientWidth + "x" + this.view.clientHeight;
+      // The first report of the observer tells the size we have just used: what was brought into sight stays there.
+      if (this.touched || size === this.size) return;
+      this.size = size;
       this.open();
       this.apply();
     }

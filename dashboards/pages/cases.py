@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Input, Output, State, html, no_update
 
 from dashboards.cache import BLOCK, Reader
 from dashboards.format import count, duration
-from dashboards.layout import FULL_LENGTH, Component, instant, words
+from dashboards.layout import FULL_LENGTH, STATES, Component, instant, words
 from dashboards.pages import head
 from dashboards.pages.reading import read
 from dashboards.url_state import PageState, link
@@ -21,24 +21,75 @@ PATHS = ("/cases",)
 ORDERS = (
     ("longest", "Longest first"),
     ("shortest", "Shortest first"),
-    ("newest", "Newest first"),
-    ("oldest", "Oldest first"),
     ("events", "Most events first"),
+    ("fewest", "Fewest events first"),
+    ("newest", "Latest first event first"),
+    ("oldest", "Earliest first event first"),
+    ("recent", "Latest last event first"),
+    ("stalest", "Earliest last event first"),
+    ("due", "First due first"),
+    ("case", "By case name"),
 )
+
+
+def _sorted(*orders: str) -> dict[str, Any]:
+    """A header that is a link to these orders (ORDER:DIRECTION) in turn; to the first when the list has another."""
+    return {"headerComponent": "OrderHeader", "headerComponentParams": {"orders": orders}}
+
+
 COLUMNS: list[dict[str, Any]] = [
     {
         "field": "case",
         "headerName": "Case",
+        **_sorted("case:ascending"),
         "cellRenderer": "CaseLink",
         "flex": 2,
         "minWidth": 130,
         "tooltipField": "full",
     },
-    {"field": "duration", "headerName": "Duration", "flex": 1, "minWidth": 100, "cellClass": "number"},
-    {"field": "events", "headerName": "Events", "flex": 1, "minWidth": 80, "cellClass": "number"},
-    {"field": "start", "headerName": "First event (UTC)", "flex": 1.5, "minWidth": 150},
-    {"field": "end", "headerName": "Last event (UTC)", "flex": 1.5, "minWidth": 150},
+    {
+        "field": "duration",
+        "headerName": "Duration",
+        **_sorted("longest:descending", "shortest:ascending"),
+        "flex": 1,
+        "minWidth": 110,
+        "cellClass": "number right",
+        "headerClass": "right",
+    },
+    {
+        "field": "events",
+        "headerName": "Events",
+        **_sorted("events:descending", "fewest:ascending"),
+        "flex": 1,
+        "minWidth": 100,
+        "cellClass": "number right",
+        "headerClass": "right",
+    },
+    {
+        "field": "start",
+        "headerName": "First event (UTC)",
+        **_sorted("newest:descending", "oldest:ascending"),
+        "flex": 1.5,
+        "minWidth": 170,
+        "cellClass": "number",
+    },
+    {
+        "field": "end",
+        "headerName": "Last event (UTC)",
+        **_sorted("recent:descending", "stalest:ascending"),
+        "flex": 1.5,
+        "minWidth": 170,
+        "cellClass": "number",
+    },
     {"field": "state", "headerName": "State", "flex": 1, "minWidth": 100},
+    {
+        "field": "due",
+        "headerName": "Due (UTC)",
+        **_sorted("due:ascending"),
+        "flex": 1.5,
+        "minWidth": 160,
+        "cellClass": "number",
+    },
 ]
 THEME = (
     "themeQuartz.withParams({backgroundColor: 'var(--card)', foregroundColor: 'var(--ink)', "
@@ -75,10 +126,15 @@ def skeleton_of(state: PageState) -> list[Component]:
                     data=[{"value": value, "label": label} for value, label in ORDERS],
                     value=state.order,
                     allowDeselect=False,
-                    w=200,
+                    w=230,
+                    # A phone shows few of the headers that give the order, so it gets a choice of all.
+                    hiddenFrom="sm",
                     attributes={"input": {"aria-label": "Order of the cases"}},
                 ),
-                html.P("Open a case to see what happened to it.", className="dim"),
+                html.P(
+                    "Open a case to see what happened to it. A column's header puts the list in its order.",
+                    className="dim",
+                ),
             ],
             className="list-tools",
         ),
@@ -125,7 +181,8 @@ def rows_of(reader: Reader, search: str | None, start: object) -> dict[str, Any]
             "events": count(row["events"]),
             "start": instant(row["start"]),
             "end": instant(row["end"]),
-            "state": str(row["state"]) if row["state"] != "unknown" else "not known",
+            "due": instant(row["due"]),
+            "state": STATES[row["state"]],
         }
         for row in page.cases.to_dicts()
     ]

@@ -29,7 +29,7 @@ def register(app: Any, reader: Reader) -> None:
         try:
             return form(read(reader, search))
         except GembascopeError as error:
-            return problem(error, way_out(path, search))
+            return problem(error, way_out(reader, path, search))
 
     app.callback(
         Output("filter-form", "children"),
@@ -130,6 +130,7 @@ def form(found: Read) -> Component:
                 label="State",
                 data=[{"value": value, "label": label} for value, label in STATES],
                 value=held.get("state", []),
+                placeholder=_any(held.get("state")),
                 clearable=True,
             ),
             dmc.MultiSelect(
@@ -137,6 +138,7 @@ def form(found: Read) -> Component:
                 label="With all of these activities",
                 data=_activities(asked, held.get("activity", [])),
                 value=held.get("activity", []),
+                placeholder=_any(held.get("activity")),
                 searchable=True,
                 clearable=True,
                 limit=100,
@@ -147,6 +149,11 @@ def form(found: Read) -> Component:
         ],
         className="filter-form",
     )
+
+
+def _any(chosen: list[str] | None) -> str:
+    """What a choice says while nothing is chosen."""
+    return "" if chosen else "Any"
 
 
 def _date(word: str, label: str, held: dict[str, list[str]]) -> Component:
@@ -198,6 +205,7 @@ def _attributes(asked: Asked, held: list[str]) -> list[Component]:
                 description=f"The commonest values; {count(more)} more are not listed." if more else None,
                 data=[{"value": value, "label": label} for value, label in choices.items()],
                 value=chosen.get(attribute, []),
+                placeholder=_any(chosen.get(attribute)),
                 searchable=True,
                 clearable=True,
                 limit=100,

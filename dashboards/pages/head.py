@@ -75,7 +75,7 @@ def head_of(reader: Reader, path: str, search: str | None) -> Children:
             empty("This process has no events yet", html.P("Load some. In a terminal, type:"), html.Pre(hint)),
         ]
     except GembascopeError as error:
-        path_out = None if isinstance(error, DefinitionError) else way_out(path, search)
+        path_out = None if isinstance(error, DefinitionError) else way_out(reader, path, search)
         return [html.H1(question(path, _state_or_plain(search))), problem(error, path_out)]
 
 
@@ -179,7 +179,7 @@ def _figures(state: PageState, asked: Asked, summary: LogSummary) -> Component:
     told = summary.open + summary.complete > 0
     reach = f"95\u00a0% take up to {duration(every.get('p95_s'))}"
     if told and summary.open:
-        reach += "; open ones so far"
+        reach += " (open: until now)"
     plain = replace(state, view="time", detail=None, top=20)
     tiles = [
         tile(
@@ -212,14 +212,14 @@ def _figures(state: PageState, asked: Asked, summary: LogSummary) -> Component:
         )
         tiles.append(
             tile(
-                "Open",
+                "Open cases",
                 short_count(summary.open),
-                f"{share(summary.open, summary.cases)} of the cases",
+                f"{share(summary.open, summary.cases)} of the cases have not ended",
                 address,
                 count(summary.open),
             )
         )
     else:
         address = link("/cases", replace(plain, order="oldest"))
-        tiles.append(tile("Open", UNKNOWN, "the definition names no end activity", address))
+        tiles.append(tile("Open cases", UNKNOWN, "the definition names no end activity", address))
     return html.Div(tiles, className="tiles")

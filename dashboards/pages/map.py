@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -11,18 +9,18 @@ from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from dashboards.cache import Asked, Reader
 from dashboards.figures import bar
-from dashboards.format import count, duration, plural, share, short_count
-from dashboards.layout import Children, Component, aria, full_name, name, skeleton, step_name
+from dashboards.format import count, duration, hours, plural, share
+from dashboards.layout import Children, Component, aria, skeleton, step_name
 from dashboards.pages import head
+from dashboards.pages.map_panel import panel_of
 from dashboards.pages.reading import Read, part, read
 from dashboards.process_map import MapActivity, MapEdge, ProcessGraph, process_map
-from dashboards.url_state import PageState, link
+from dashboards.url_state import PageState
 from kernel.errors import GembascopeError
 
 PATHS = ("/", "/map")
 BADGES = 3
 RANKED = 8
-WORST = 8
 
 
 def skeleton_of(state: PageState) -> list[Component]:
@@ -38,7 +36,11 @@ def skeleton_of(state: PageState) -> list[Component]:
                     [
                         html.Div(
                             [
-                                html.Span("Detail", id="detail-label"),
+                                html.Span(
+                                    "Moves shown",
+                                    id="detail-label",
+                                    title="A move is one step from an activity to the next.",
+                                ),
                                 dmc.Slider(
                                     id="detail",
                                     min=1,
@@ -193,7 +195,7 @@ def ranking_of(found: Read) -> Children:
                             html.Span(step_name(row["source"], row["target"], 40), className="step"),
                             bar(row["hours_over_target"] / most),
                             html.Span(
-                                f"{_hours(row['hours_over_target'])} over target in {plural(row['cases'], 'case')}",
+                                f"{hours(row['hours_over_target'])} over target in {plural(row['cases'], 'case')}",
                                 className="dim",
                             ),
                         ],
@@ -234,150 +236,5 @@ def readiness_of(asked: Asked) -> Children:
     return html.Details([html.Summary(summary), html.Ul(entries)], className="card notice")
 
 
-def panel_of(found: Read, selected: Mapping[str, Any]) -> Children:
-    """What is behind a selected line or activity."""
-    source, target, activity = (selected.get(word) for word in ("source", "target", "activity"))
-    if isinstance(source, str) and isinstance(target, str):
-        title, body = [full_name(source, 40), " → ", full_name(target, 40)], _edge(found, source, target)
-    elif isinstance(activity, str):
-        title, body = [full_name(activity)], _activity(found, activity)
-    elif isinstance(target, str):
-        title, body = ["Start → ", full_name(target)], _marker(found, target, "starts")
-    elif isinstance(source, str):
-        title, body = [full_name(source), " → End"], _marker(found, source, "ends")
-    else:
-        return []
-    close = html.Button("✕", className="pick close", type="button", **aria(label="Close this panel"))
-    return html.Section(
-        [html.Div([html.H2(title), close], className="panel-title"), *body],
-        className="card panel",
-        role="region",
-        **aria(label="Selected on the map"),
-    )
-
-
-def _edge(found: Read, source: str, target: str) -> list[Component]:
-    state, asked = found.state, found.asked
-    edges = asked.map().edges
-    moves = int(edges["frequency"].sum())
-    rows = edges.filter((edges["source"] == source) & (edges["target"] == target)).to_dicts()
-    if not rows:
-        return [html.P("No selected case takes this step.", className="dim")]
-    edge = rows[0]
-    ranked = asked.bottlenecks()
-    losses = ranked.filter((ranked["source"] == source) & (ranked["target"] == target)).to_dicts()
-    there = asked.with_edge(source, target)
-    if losses and not edge["assumed"] and asked.chosen.edge is None:
-        holding = losses[0]["cases"]  # every pair has a wait, so the ranking has counted all of them
-    else:
-        holding = there.summary().cases
-    facts = [
-        ("Moves", count(edge["frequency"]), f"{share(edge['frequency'], moves)} of all moves"),
-        ("Cases", count(holding), f"{share(holding, asked.summary().cases)} of the selected cases"),
-    ]
-    if edge["p50_s"] is None:
-        facts.append(("Wait", "not known", "the order of all these pairs is assumed"))
-    else:
-        facts += [
-            ("Median wait", duration(edge["p50_s"]), "half of the moves wait less"),
-            ("Mean wait", duration(edge["mean_s"]), ""),
-            ("95th percentile", duration(edge["p95_s"]), "1 move in 20 waits longer"),
-        ]
-    for loss in losses:
-        own = any((item.source, item.target) == (source, target) for item in asked.view.definition.targets)
-        note = f"target {duration(loss['target_s'])}" + ("" if own else ", the median wait of all steps")
-        facts.append(("Over target", _hours(loss["hours_over_target"]), note))
-    if edge["assumed"]:
-        facts.append(
-            (
-                "Order assumed",
-                count(edge["assumed"]),
-                f"{share(edge['assumed'], edge['frequency'])}; these have no wait",
-            )
-        )
-    address = link("/cases", replace(state.with_edge(source, target), view="time", detail=None))
-    return [
-        _facts(facts),
-        html.H3("The longest cases with this step"),
-        _worst(state, there),
-        html.A(f"All {plural(holding, 'case')} with this step", href=address, className="go button"),
-    ]
-
-
-def _activity(found: Read, activity: str) -> list[Component]:
-    state, asked = found.state, found.asked
-    activities = asked.map().activities
-    rows = activities.filter(activities["activity"] == activity).to_dicts()
-    if not rows:
-        return [html.P("No selected case holds this activity.", className="dim")]
-    row = rows[0]
-    there = asked.of(replace(asked.chosen, activities=tuple(sorted({*asked.chosen.activities, activity}))))
-    address = link("/cases", replace(state.with_filters(("activity", activity)), view="time", detail=None))
-    return [
-        _facts(
-            [
-                ("Events", count(row["count"]), ""),
-                ("Cases", count(row["cases"]), f"{share(row['cases'], asked.summary().cases)} of the selected cases"),
-                ("Per case", f"{row['count'] / row['cases']:.2f}", "events of it in a case that has it"),
-            ]
-        ),
-        html.H3("The longest cases with this activity"),
-        _worst(state, there),
-        html.A(f"All {plural(row['cases'], 'case')} with this activity", href=address, className="go button"),
-    ]
-
-
-def _marker(found: Read, activity: str, side: str) -> list[Component]:
-    rows = getattr(found.asked.map(), side)
-    number = next((row["count"] for row in rows.to_dicts() if row["activity"] == activity), 0)
-    verb = "begin" if side == "starts" else "end"
-    address = link("/cases", replace(found.state.with_filters(("activity", activity)), view="time", detail=None))
-    return [
-        _facts(
-            [
-                (
-                    "Cases",
-                    count(number),
-                    f"{share(number, found.asked.summary().cases)} of the selected cases {verb} here",
-                )
-            ]
-        ),
-        html.A("All cases with this activity", href=address, className="go button"),
-    ]
-
-
-def _facts(facts: list[tuple[str, str, str]]) -> Component:
-    rows = []
-    for label, value, note in facts:
-        rows.append(html.Div([html.Dt(label), html.Dd([html.Strong(value), html.Span(note, className="dim")])]))
-    return html.Dl(rows, className="facts")
-
-
-def _worst(state: PageState, there: Asked) -> Component:
-    rows = there.worst(WORST).to_dicts()
-    if not rows:
-        return html.P("None.", className="dim")
-    body = [
-        html.Tr(
-            [
-                html.Td(
-                    html.A(
-                        name(row["case"], 24), href=link("/case", replace(state, case=str(row["case"]))), className="go"
-                    )
-                ),
-                html.Td(str(row["state"])),
-                html.Td(duration(row["duration_s"]), className="number"),
-            ]
-        )
-        for row in rows
-    ]
-    heads = html.Tr([html.Th("Case"), html.Th("State"), html.Th("Duration", className="number")])
-    return html.Table([html.Thead(heads), html.Tbody(body)], className="table", id="worst-cases")
-
-
 def _data(**named: str) -> dict[str, Any]:
     return {f"data-{word}": value for word, value in named.items()}
-
-
-def _hours(hours: float) -> str:
-    return f"{short_count(hours)} hours" if hours >= 1 else duration(hours * 3600)

@@ -45,10 +45,14 @@ def part(make: Callable[[], Children]) -> Children:
         return problem(error)
 
 
-def way_out(path: str, search: str | None) -> Children:
-    """A link from a wrong address to the nearest right one: without filters, or without anything."""
+def way_out(reader: Reader, path: str, search: str | None) -> Children:
+    """A link from a wrong address to the nearest right one: without filters, of a process that is there, or plain."""
     try:
         state = parse(search).without_filters()
-    except InputError:
-        state = PageState()
+        gone = state.process and state.process not in {definition.id for definition in reader.views.all()}
+    except (InputError, DefinitionError):
+        state, gone = PageState(), False
+    if gone:
+        first = link(path, replace(state, process=""))
+        return html.P(html.A("Show a process that is there", href=first, className="go"))
     return html.P(html.A("Show this page without filters", href=link(path, state), className="go"))

@@ -1,16 +1,20 @@
-"""The variants: which ways cases run, from the commonest on."""
+"""The variants: which ways cases run, from the commonest on.
+
+They go to the browser as words, and `variants.js` paints them: each component of Dash watches every change of the
+page, so a few thousand of them would stop a browser.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from dash import Input, Output, State, html, no_update
+from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
 from dashboards.cache import Reader
-from dashboards.figures import bar, chevrons
+from dashboards.figures import chevrons
 from dashboards.format import count, duration, plural, share
-from dashboards.layout import Children, Component, aria, day, skeleton
+from dashboards.layout import Children, Component, day, skeleton
 from dashboards.pages import head
 from dashboards.pages.reading import Read, part, read
 from dashboards.url_state import TOP_VARIANTS, PageState, link
@@ -28,6 +32,9 @@ def register(app: Any, reader: Reader) -> None:
         return part(lambda: list_of(read(reader, search))) if path in PATHS else no_update
 
     app.callback(Output("variants", "children"), Input("url", "search"), State("url", "pathname"))(variants)
+    app.clientside_callback(
+        ClientsideFunction("variants", "draw"), Output("variant-list", "className"), Input("variant-data", "data")
+    )
 
 
 def list_of(found: Read) -> Children:
@@ -43,6 +50,7 @@ def list_of(found: Read) -> Children:
     said += " A variant is one sequence of activities; steps that the commonest variant lacks are marked."
     usual = frozenset(rows[0]["activities"])
     entries = [_entry(state, rank, row, rows[0]["cases"], usual) for rank, row in enumerate(rows, start=1)]
+    painted = [dcc.Store(id="variant-data", data=entries), html.Ol(id="variant-list", className="variants")]
     more = None
     if shown < total and state.top < TOP_VARIANTS[-1]:
         top = min(state.top + MORE, TOP_VARIANTS[-1])
@@ -51,38 +59,20 @@ def list_of(found: Read) -> Children:
             href=link("/variants", replace(state, top=top)),
             className="go button plain",
         )
-    return [html.P(said, className="said", role="status"), html.Ol(entries, className="variants"), more]
+    return [html.P(said, className="said", role="status"), *painted, more]
 
 
-def _entry(state: PageState, rank: int, row: dict[str, Any], most: int, usual: frozenset[str]) -> Component:
+def _entry(state: PageState, rank: int, row: dict[str, Any], most: int, usual: frozenset[str]) -> dict[str, Any]:
+    """A variant as the browser paints it: words, addresses, the length of its bar (0 to 1), its path as `chevrons`."""
     plain = replace(state, top=20).with_filters(("variant", row["variant"]))
-    facts = [
-        html.Span([html.Strong(share(row["share"])), f" · {plural(row['cases'], 'case')}"], className="variant-share"),
-        bar(row["cases"] / most),
-        html.Span([html.Strong(duration(row["p50_s"])), " median duration"]),
-        html.Span(f"started {day(row['first'])} to {day(row['last'])}", className="dim"),
-    ]
-    links = [
-        html.A(
-            "Show on the map",
-            href=link("/map", plain),
-            className="go",
-            **aria(label=f"Show on the map: variant {rank}"),
-        ),
-        html.A(
-            "Open its cases",
-            href=link("/cases", plain),
-            className="go",
-            **aria(label=f"Open its cases: variant {rank}"),
-        ),
-    ]
-    return html.Li(
-        [
-            html.Span(str(rank), className="rank"),
-            html.Div(facts, className="variant-facts"),
-            html.Div(
-                [chevrons(row["activities"], usual), html.P(links, className="variant-links")], className="variant-path"
-            ),
-        ],
-        className="card variant",
-    )
+    return {
+        "rank": rank,
+        "share": share(row["share"]),
+        "cases": plural(row["cases"], "case"),
+        "part": row["cases"] / most,
+        "median": duration(row["p50_s"]),
+        "started": f"started {day(row['first'])} to {day(row['last'])}",
+        "path": chevrons(row["activities"], usual),
+        "map": link("/map", plain),
+        "list": link("/cases", plain),
+    }

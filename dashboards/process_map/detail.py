@@ -94,12 +94,18 @@ def detail_of(graph: ProcessGraph, bottlenecks: Sequence[tuple[str, str]] = ()) 
             number for number in sorted(drawn) if graph.ordered[number].cases >= kept * graph.cases > 0
         )
         selection.connect()
-        steps.append(selection.step(graph, index, share(selection.moves, graph.moves, digits=0), ranked))
+        steps.append(selection.step(graph, index, _step_name(selection.moves, graph.moves), ranked))
     selection.add_everything()
     complete = len(selection.shown) == len(graph.flows)
     steps.append(selection.step(graph, len(steps), "All" if complete else "Most", ranked))
     opened = next((index for index in range(DEFAULT_STEP, 0, -1) if is_legible(steps[index])), 0)
     return Detail(tuple(steps), path, opened, tuple(_notices(graph, steps, opened)))
+
+
+def _step_name(moves: int, all_moves: int) -> str:
+    """The share of moves that a step shows: `98 %`, or `99.7 %` near the whole, where steps would else look alike."""
+    near = 0.99 <= moves / all_moves < 1 if all_moves else False
+    return share(moves, all_moves, digits=1 if near else 0)
 
 
 def _drawn_activities(graph: ProcessGraph, bottlenecks: Sequence[tuple[str, str]]) -> set[int]:

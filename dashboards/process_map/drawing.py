@@ -4,7 +4,7 @@ Shape of the result of `process_map` (units are points of the drawing unless the
 
     {steps: [{index, name, sentence, connections, moves, activities, drawing or null}],
      default_step, notices: [text], cases,
-     legend: {bands: [text] or null, width, time, dashed or null}}
+     legend: {bands: [text] or null, width, time, numbers: {frequency, time}, badge or null, dashed or null}}
     drawing: {width, height, text_size, main: [node id], nodes: [node], edges: [edge]}
     node: {id, kind: activity|start|end, activity or null, x, y, width, height, lines: [text], count,
            count_text, cases, case_share, starts, ends, sentence, title, facts: [[label, value]]}
@@ -107,6 +107,11 @@ def process_map(
             "bands": bands.legend() if bands else None,
             "time": "Colour: wait, 95th percentile",
             "width": "Line width: number of moves",
+            "numbers": {
+                "time": "On a line: wait, 95th percentile. In a box: events.",
+                "frequency": "On a line: moves. In a box: events.",
+            },
+            "badge": "Where the most time is lost" if ranks else None,
             "dashed": "Dashed: order partly assumed" if assumed else None,
         },
     }

@@ -9,6 +9,7 @@ import typer
 from gembascope import render
 from gembascope.commands.options import Home, Json, Process, Tenant, console, print_json, reading, workspace
 from mining.answers import Document
+from mining.cases import ORDERS
 
 app = typer.Typer()
 DURATION_COLUMNS = (("mean", "mean"), ("p50", "p50"), ("p90", "p90"), ("p95", "p95"), ("min", "min"), ("max", "max"))
@@ -101,7 +102,7 @@ def bottlenecks_(
 def cases_(
     found: Document,
     process: str,
-    order: Annotated[str, typer.Option(help="longest, shortest, newest, oldest, events or due.")] = "longest",
+    order: Annotated[str, typer.Option(help=f"{', '.join(ORDERS)}.")] = "longest",
     limit: Annotated[int, typer.Option(help="Cases of this page.", min=1, max=10_000)] = 20,
     after: Annotated[str | None, typer.Option("--next", help="The `next` of the page before.")] = None,
 ) -> None:

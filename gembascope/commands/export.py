@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from gembascope import render
 from gembascope.commands.options import COMMON, KEYWORD, Process, console, filter_words, print_json, register, workspace
-from gembascope.workspace import Progress as Report
+from gembascope.commands.progress import progress_bar
 from ingest.export import KINDS, kind_of_file, mapping_file
 from kernel.errors import InputError
 
@@ -29,7 +26,7 @@ def _export(**given: Any) -> None:
     home, tenant, json = (given.pop(key) for key in COMMON)
     kind = kind_of_file(out, given.pop("format"))
     _check_place(out, kind, force=force)
-    with workspace(home, tenant) as asked, _progress(out.name) as report:
+    with workspace(home, tenant) as asked, progress_bar(out.name) as report:
         found = asked.export(process, kind, out, filter_words(**given), report)
     if json:
         print_json(found)
@@ -55,21 +52,6 @@ def _check_place(out: Path, kind: str, *, force: bool) -> None:
             raise InputError(f"out: {path} is a folder")
         if not force:
             raise InputError(f"out: {path} exists; --force replaces it")
-
-
-@contextmanager
-def _progress(file_name: str) -> Iterator[Report]:
-    """A bar on standard error while the export runs; nothing where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, console=console(error=True), transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(phase: str, done: int, total: int) -> None:
-            if phase not in tasks:
-                tasks[phase] = bar.add_task(f"{phase} {render.name(file_name)}", total=total)
-            bar.update(tasks[phase], completed=done, total=total)
-
-        yield report
 
 
 def _own(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from api.loading import IngestOptions
-from api.loading import Progress as Report
 from gembascope import render
 from gembascope.commands.answers import render_readiness
 from gembascope.commands.options import Home, Json, Tenant, console, print_json, workspace
+from gembascope.commands.progress import progress_bar
 from ingest.mapping import Mapping, read_mapping
 from kernel.errors import InputError, MappingError, TooManyBad
 from mining.answers import Document
@@ -78,7 +75,7 @@ def ingest_(
                 max_bad_share=_share(max_bad),
                 pseudonymise_actors=pseudonymise_actors,
             )
-            with _progress(path.name) as report:
+            with progress_bar(path.name) as report:
                 reports.append(asked.ingest(path, options, report))
             if not json:
                 _print(reports[-1])
@@ -107,26 +104,6 @@ def _share(text: str) -> float:
     if not 0 <= value <= 1:
         raise InputError(f"max-bad: {text!r} is not a share such as 5% or 0.05")
     return value
-
-
-@contextmanager
-def _progress(file_name: str) -> Iterator[Report]:
-    """A bar on standard error while the load runs; nothing where that is no terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console(error=True), transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(phase: str, done: int, total: int) -> None:
-            if phase not in tasks:
-                tasks[phase] = bar.add_task(f"{phase} {render.name(file_name)}", total=total)
-            bar.update(tasks[phase], completed=done, total=total)
-
-        yield report
 
 
 def _together(reports: list[Document]) -> Document:

@@ -1,6 +1,7 @@
--- Cases: one row each with case, start, end, duration_s (seconds), events, variant (id), state, due (null where
--- nothing is) and rank (what it is ordered by). By rank, greatest first, then by case id.
--- order_by: longest, shortest, newest, oldest, events or due (the first due first, cases without due last).
+-- Cases: one row each with case, start, end, duration_s (seconds), events, variant (id), state, due (null where nothing
+-- is) and rank (what it is ordered by). By rank, greatest first, then by case id. order_by: longest, shortest, newest,
+-- oldest (first event), events, fewest, recent, stalest (last event), due (the first due first, cases without due last)
+-- or case (by case id alone).
 -- Parameters: the filter (mining/filters.py), order_by, after_rank (null for the first page), after_case, page.
 SELECT
     case_id AS case,
@@ -17,7 +18,11 @@ SELECT
         {order_by:String} = 'newest', toUnixTimestamp64Micro(started_at),
         {order_by:String} = 'oldest', -toUnixTimestamp64Micro(started_at),
         {order_by:String} = 'due', ifNull(-toUnixTimestamp64Micro(due_at), -toInt64(4611686018427387904)),
-        toInt64(selected.events)) AS rank
+        {order_by:String} = 'events', toInt64(selected.events),
+        {order_by:String} = 'fewest', -toInt64(selected.events),
+        {order_by:String} = 'recent', toUnixTimestamp64Micro(ended_at),
+        {order_by:String} = 'stalest', -toUnixTimestamp64Micro(ended_at),
+        toInt64(0)) AS rank
 FROM
     selected_cases(
         tenant = {tenant:String},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.app import mount
+from dashboards.cache import Reader
 from ingest.load import Load, LoadRequest
 from ingest.mapping import Mapping
 from kernel.clock import SystemClock
@@ -98,9 +99,19 @@ def hostile(home: Path) -> tuple[Path, ProcessDefinition]:
     )
 
 
+def pallets(home: Path) -> tuple[Path, ProcessDefinition]:
+    """A case that is too long for one page."""
+    path = home / "pallets.csv"
+    first = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    steps = [(f"Scan {number}", first + timedelta(minutes=number)) for number in range(1, 1201)]
+    rows = [{"case_id": "P", "activity": name, "timestamp": at.isoformat()} for name, at in steps]
+    pl.DataFrame(rows).write_csv(path)
+    return path, ProcessDefinition(id="zz-pallets", object_type="case:zz-pallets")
+
+
 def fill(warehouse: Warehouse, home: Path) -> None:
     folder = Processes(home, TENANT).folder
-    for path, definition in (orders(home), hostile(home)):
+    for path, definition in (orders(home), hostile(home), pallets(home)):
         written = write_process(folder, definition)
         if definition.id == "order-to-cash":
             written.write_text(written.read_text(encoding="utf-8") + TARGETS, encoding="utf-8")
@@ -125,7 +136,7 @@ def main(home: Path) -> None:
         def healthz() -> dict[str, str]:
             return {"status": "ok"}
 
-        mount(app, Views(warehouse, TENANT, processes))
+        mount(app, Reader(Views(warehouse, TENANT, processes)))
         listening = socket.create_server(("127.0.0.1", 0))
         print(listening.getsockname()[1], flush=True)
         served = uvicorn.Server(uvicorn.Config(Policed(app, app.state.csp_script_hashes), log_level="warning"))

@@ -13,7 +13,6 @@ from browser.visiting import Look, running
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
-
 PROCESS = "?process=order-to-cash"
 HOSTILE = "?process=zz-hostile"
 READY = {
@@ -163,8 +162,7 @@ def test_variants_lead_to_the_map_and_more_can_be_shown(page: Page) -> None:
 
 def test_the_list_of_cases_has_an_order_and_no_end_before_the_last(page: Page) -> None:
     open_ready(page, "/cases")
-    page.get_by_role("textbox", name="Order of the cases").click()
-    page.get_by_role("option", name="Most events first").click()
+    page.get_by_role("columnheader", name="Events").get_by_role("link").click()
     expect(page).to_have_url(re.compile("order=events"))
     most = page.locator('#grid [row-index="0"] [col-id="events"]')
     later = page.locator('#grid [row-index="5"] [col-id="events"]')
@@ -178,6 +176,61 @@ def test_the_list_of_cases_has_an_order_and_no_end_before_the_last(page: Page) -
         page.locator('#grid [row-index="399"]').or_(page.locator("#grid .ag-row")).first.wait_for()
     expect(page.locator('#grid [row-index="399"] a.go')).to_be_visible()
     expect(page.locator('#grid [row-index="400"]')).to_have_count(0)
+
+
+def test_the_headers_of_the_list_order_it_by_pointer_and_by_keyboard(page: Page) -> None:
+    open_ready(page, "/cases")
+    header = {name: page.get_by_role("columnheader", name=name) for name in ("Duration", "Last event (UTC)", "State")}
+    expect(header["Duration"]).to_have_attribute("aria-sort", "descending")
+    expect(header["Last event (UTC)"]).to_have_attribute("aria-sort", "none")
+    header["Last event (UTC)"].get_by_role("link").click()
+    expect(header["Last event (UTC)"]).to_have_attribute("aria-sort", "descending")
+    expect(header["Duration"]).to_have_attribute("aria-sort", "none")
+    assert words_of(page)["order"] == ["recent"]
+    latest = page.locator("#grid a.go").first.inner_text()
+    header["Last event (UTC)"].get_by_role("link").click()
+    expect(header["Last event (UTC)"]).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("#grid a.go").first).not_to_have_text(latest)
+    page.go_back()
+    expect(header["Last event (UTC)"]).to_have_attribute("aria-sort", "descending")
+    expect(page.locator("#grid a.go").first).to_have_text(latest)
+    page.locator(".tile").last.focus()
+    for key in ("Tab", "ArrowRight", "Enter"):  # to the first header, to the second, which is the duration
+        page.keyboard.press(key)
+    expect(header["Duration"]).to_have_attribute("aria-sort", "descending")
+    expect(header["Duration"]).to_be_focused()
+    page.reload()
+    expect(header["Duration"]).to_have_attribute("aria-sort", "descending")
+
+
+def test_a_phone_chooses_the_order_from_a_list(visit: Callable[..., Page], served: str) -> None:
+    page = visit(served, Look(width=390, height=844))
+    open_ready(page, "/cases")
+    page.get_by_role("textbox", name="Order of the cases").click()
+    page.get_by_role("option", name="Most events first").click()
+    expect(page).to_have_url(re.compile("order=events"))
+    expect(page.get_by_role("columnheader", name="Events")).to_have_attribute("aria-sort", "descending")
+
+
+def test_a_long_timeline_is_read_page_by_page(page: Page) -> None:
+    page.goto("/case?process=zz-pallets&case=P")
+    entries = page.locator(".timeline > li")
+    place = page.get_by_role("navigation", name="Pages of the timeline", exact=True)
+    expect(place).to_contain_text("Events 1 to 500 of 1,200")
+    expect(entries).to_have_count(500)
+    expect(entries.first).to_contain_text("Scan 1")
+    place.get_by_role("link", name="Next").click()
+    expect(place).to_contain_text("Events 501 to 1,000 of 1,200")
+    expect(entries.first).to_contain_text("Scan 501")
+    assert words_of(page)["page"] == ["2"]
+    page.get_by_role("navigation", name="Pages of the timeline, again").get_by_role("link", name="Last").click()
+    expect(entries).to_have_count(200)
+    expect(page.locator("ol.timeline")).to_have_attribute("start", "1001")
+    assert page.evaluate("window.scrollY") == 0
+    page.go_back()
+    expect(entries.first).to_contain_text("Scan 501")
+    page.reload()
+    expect(entries.first).to_contain_text("Scan 501")
 
 
 def test_another_process_starts_without_the_filters_of_the_last(page: Page) -> None:

@@ -191,6 +191,18 @@ def test_a_change_of_step_keeps_the_focus_and_says_the_coverage(page: Page) -> N
     assert page.locator(".selected").get_attribute("aria-current") == "true"
 
 
+@pytest.mark.browser
+def test_what_is_selected_comes_into_sight_and_stays_there(page: Page) -> None:
+    """A map that is wider than its place opens at its main path; an activity beside it is selected."""
+    page.evaluate("document.getElementById('map').style.width = '240px'")
+    page.evaluate("window.show({mode: 'time', step: 4, selected: {activity: 'Payment declined'}})")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))")
+    seen, box = page.locator(".node.selected").bounding_box(), page.locator(".process-map-view").bounding_box()
+    assert seen is not None
+    assert box is not None
+    assert box["x"] <= seen["x"] + seen["width"] / 2 <= box["x"] + box["width"]
+
+
 # ---- colours ----
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.url_state import DETAILS, TOP_VARIANTS, VIEWS, PageState, canonical, link, parse, search_of
+from dashboards.url_state import DETAILS, PAGES, TOP_VARIANTS, VIEWS, PageState, canonical, link, parse, search_of
 from kernel.errors import InputError
 from mining.cases import ORDERS
 from mining.filters import CaseFilter
@@ -31,6 +31,7 @@ STATES = st.builds(
     order=st.sampled_from(ORDERS),
     top=st.sampled_from(TOP_VARIANTS),
     case=st.one_of(st.just(""), TEXT),
+    page=st.sampled_from(PAGES),
     filters=st.lists(PAIRS, max_size=5, unique=True).map(tuple),
 )
 
@@ -86,6 +87,7 @@ def test_plus_and_percent_are_what_forms_send() -> None:
         ("?view=speed", "view: 'speed'"),
         ("?detail=0", "detail: '0'"),
         ("?detail=six", "from 1 to 5"),
+        ("?case=x&page=0", "page: '0'"),
         ("?detail=1&detail=2", "given twice"),
         ("?top=9999999999999", "from 1 to 1000"),
         ("?order=slowest", "order: 'slowest'"),

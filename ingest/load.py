@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,18 +19,22 @@ import polars as pl
 
 from ingest.ahead import ahead
 from ingest.files import OCEL, TABLES, XesKeys, open_log, open_table, recognise
-from ingest.formats.base import Batch, Limits
+from ingest.formats.base import Batch, Limits, Rejected
 from ingest.mapping import Mapping, complete, zone
 from ingest.occurrences import TIE, Occurrences
 from ingest.quarantine import quarantine
-from ingest.store import EventStore, Origin
+from ingest.staging import Origin, Step, staged
+from ingest.store import EventStore
 from ingest.table_events import TableMapper
 from kernel.clock import Clock
 from kernel.errors import InputError, TooManyBad
 from kernel.events import EVENT_FRAME
 from kernel.warehouse import Warehouse, load_query
 
-STEP_ROWS = 100_000
+STEP_ROWS = 200_000
+"""Of a table. Every step is a part on disk, and few parts need less merging: half the step costs half as much again."""
+SMALL_STEP_ROWS = 50_000
+"""Of other files: reading them takes longer than storing, and small steps take little memory."""
 STEP_BYTES = 32 << 20
 TOLERATED = 100
 """Bad rows that never stop a load, whatever share of a small file they are."""
@@ -87,6 +91,15 @@ class LoadReport:
     guessed: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What the next part of the file brings, if anything, and what cannot be kept of it."""
+
+    content: Step | None
+    rejected: list[Rejected]
+    bytes_read: int
+
+
 class Load:
     """One load, run once by `run`."""
 
@@ -96,7 +109,7 @@ class Load:
         self._occurrences = Occurrences()
         self._ties = Occurrences(TIE)
         self._numbered = False
-        self._pending: list[Batch] = []
+        self._step_rows = SMALL_STEP_ROWS
         self._started_at = clock.now()
         self._mapping = request.mapping
 
@@ -125,14 +138,12 @@ class Load:
         )
         total = request.path.stat().st_size
         try:
-            with closing(ahead(batches)) as read:
-                for batch in read:
-                    self._take(batch, origin, report)
+            with closing(ahead(self._steps(batches, origin, report))) as made:
+                for step in made:
+                    self._store_step(step, origin, report)
                     if progress is not None:
-                        progress(batch.bytes_read, total)
-            self._flush(origin, report)
+                        progress(step.bytes_read, total)
         except InputError:
-            self._flush(origin, report)
             self._count(report)
             self._record(report, "stopped")
             raise
@@ -145,6 +156,7 @@ class Load:
         guessed: dict[str, str] = {}
         self._numbered = kind in OCEL or request.mapping.sequence is not None
         if kind in TABLES:
+            self._step_rows = STEP_ROWS
             reader = open_table(kind, request.path, request.limits, request.delimiter)
             self._mapping = complete(request.mapping, reader.columns(), accept_guess=request.accept_guess)
             guessed = {
@@ -199,10 +211,28 @@ class Load:
         scope = {"tenant": self._request.tenant, "source": source}
         return self._warehouse.read_for_write(load_query(__file__, "object_types"), scope)["object_type"].to_list()
 
-    def _take(self, batch: Batch, origin: Origin, report: LoadReport) -> None:
-        report.received += batch.events.height + len(batch.rejected)
-        report.quarantined += len(batch.rejected)
-        if batch.rejected:
+    def _steps(self, batches: Iterator[Batch], origin: Origin, report: LoadReport) -> Iterator[_Step]:
+        """The batches as load steps, counted and made ready by the thread that reads. What was read before an error
+        of the file comes first, then the error."""
+        pending: list[Batch] = []
+        with _closed(batches):
+            try:
+                for batch in batches:
+                    report.received += batch.events.height + len(batch.rejected)
+                    report.quarantined += len(batch.rejected)
+                    pending.append(batch)
+                    self._check_share(batch, report)
+                    if _rows(pending) >= self._step_rows or _size(pending) >= STEP_BYTES:
+                        yield self._step(pending, origin, report)
+            except InputError:
+                if pending:
+                    yield self._step(pending, origin, report)
+                raise
+            if pending:
+                yield self._step(pending, origin, report)
+
+    def _store_step(self, step: _Step, origin: Origin, report: LoadReport) -> None:
+        if step.rejected:
             quarantine(
                 self._warehouse,
                 self._clock,
@@ -210,17 +240,11 @@ class Load:
                 load_id=origin.load_id,
                 source=origin.source,
                 file_name=report.file,
-                rejected=batch.rejected,
+                rejected=step.rejected,
                 keep_raw=self._request.pseudonym_key is None,
             )
-        if self._request.pseudonym_key is not None:
-            batch.events = pseudonymise(batch.events, self._request.pseudonym_key)
-        self._pending.append(batch)
-        self._check_share(batch, report)
-        rows = sum(b.events.height + b.objects.height for b in self._pending)
-        size = sum(b.events.estimated_size() for b in self._pending)
-        if rows >= STEP_ROWS or size >= STEP_BYTES:
-            self._flush(origin, report)
+        if step.content is not None:
+            self._store.store_step(origin, step.content)
 
     def _check_share(self, batch: Batch, report: LoadReport) -> None:
         share = self._request.max_bad_share
@@ -233,20 +257,22 @@ class Load:
                 "`gembascope quarantine` lists them"
             )
 
-    def _flush(self, origin: Origin, report: LoadReport) -> None:
-        pending, self._pending = self._pending, []
-        if not pending:
-            return
+    def _step(self, pending: list[Batch], origin: Origin, report: LoadReport) -> _Step:
+        """The batches as one step; they are let go."""
         events = (
             pl.concat([batch.events for batch in pending], how="diagonal") if len(pending) > 1 else pending[0].events
         )
-        if "source" in events.columns:  # where the file names the systems, of some events perhaps
-            events = events.with_columns(pl.col("source").fill_null(report.source))
         objects = pl.concat([batch.objects for batch in pending])
         links = pl.concat([batch.links for batch in pending])
-        if events.is_empty() and objects.is_empty() and links.is_empty():
-            return
+        rejected = [piece for batch in pending for piece in batch.rejected]
+        bytes_read = pending[-1].bytes_read
         pending.clear()
+        if events.is_empty() and objects.is_empty() and links.is_empty():
+            return _Step(None, rejected, bytes_read)
+        if self._request.pseudonym_key is not None:
+            events = pseudonymise(events, self._request.pseudonym_key)
+        if "source" in events.columns:  # where the file names the systems, of some events perhaps
+            events = events.with_columns(pl.col("source").fill_null(report.source))
         if not self._numbered and not events.is_empty():
             # A row's place in the file moves from export to export; its place among the rows of its case and
             # instant does not, and nothing else is ordered by it.
@@ -254,7 +280,8 @@ class Load:
         if "own_sequence" in events.columns:  # an XES export of ours: numbers of the source, where it says so
             numbers = pl.coalesce("own_sequence", "sequence").alias("sequence")
             events = events.with_columns(numbers).drop("own_sequence")
-        report.conflicts += self._store.store(origin, events, self._occurrences.of(events), objects, links).conflicts
+        content = staged(origin, events, self._occurrences.of(events), objects, links, now=self._clock.now())
+        return _Step(content, rejected, bytes_read)
 
     def _count(self, report: LoadReport) -> None:
         """Stored is what the finished steps of this load hold, those of an interrupted run of it included."""
@@ -290,6 +317,25 @@ def _table_batches(reader: Any, mapper: TableMapper) -> Iterator[Batch]:
         batch.rejected = [*piece.rejected, *batch.rejected]
         batch.bytes_read = piece.bytes_read
         yield batch
+
+
+def _rows(pending: list[Batch]) -> int:
+    return sum(batch.events.height + batch.objects.height + len(batch.rejected) for batch in pending)
+
+
+def _size(pending: list[Batch]) -> int:
+    return sum(int(batch.events.estimated_size()) for batch in pending)
+
+
+@contextmanager
+def _closed(batches: Iterator[Batch]) -> Iterator[None]:
+    """Close a reader that is a generator, and with it its file, where it is left before its end."""
+    try:
+        yield
+    finally:
+        close = getattr(batches, "close", None)
+        if close is not None:
+            close()
 
 
 def pseudonymise(events: pl.DataFrame, key: str) -> pl.DataFrame:

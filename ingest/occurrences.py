@@ -37,7 +37,7 @@ class Occurrences:
         if events.is_empty():
             return pl.Series("occurrence", [], dtype=pl.UInt64)
         content = [name for name in (*self._columns, "source") if name in events.columns]
-        hashes = events.select(content).hash_rows(seed=7)
+        hashes = events.select(*(name for name in content if name != "objects"), *_flat(events)).hash_rows(seed=7)
         values = np.sort(hashes.to_numpy())
         counted = self._counted_here(hashes)
         for run in self._runs:
@@ -64,3 +64,18 @@ class Occurrences:
         while self._runs and len(self._runs[-1]) < 2 * len(run):
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
+
+
+def _flat(events: pl.DataFrame) -> list[pl.Series]:
+    """The objects as plain columns, which take a third of the memory to hash: the first one, and whether there are
+    more, which then count as a whole."""
+    objects = events["objects"]
+    first = objects.list.first().struct
+    lengths = objects.list.len()
+    columns = [first.field(name).alias(f"first {name}") for name in first.fields]
+    if (lengths > 1).any():
+        more = pl.select(pl.when(lengths > 1).then(objects)).to_series()
+        columns.append(more.to_frame().hash_rows(seed=7).set(lengths <= 1, None).alias("all of them"))
+    else:
+        columns.append(pl.Series("all of them", [None], dtype=pl.UInt64).new_from_index(0, len(objects)))
+    return columns

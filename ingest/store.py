@@ -11,32 +11,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingest.staging import Origin, Step, staged
 from kernel.clock import Clock
 from kernel.errors import InputError, WarehouseError
-from kernel.events import EVENT_FRAME
 from kernel.warehouse import Query, Warehouse, load_query, parquet
 
+__all__ = ["EventStore", "Origin", "Stored"]
+
 NAMES_AT_ONCE = 2_000
-_MICROSECOND = timedelta(microseconds=1)
+
+Outcome = Mapping[str, int]
+"""What a batch brought, as batch_outcome.sql gives it."""
+
+NOTHING: Outcome = {"stored": 0, "repeated": 0, "contested": 0, "conflicts": 0}
 
 
 def _sql(name: str) -> Query:
     return load_query(__file__, name)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the events of a step come from."""
-
-    tenant: str
-    source: str
-    load_id: str  # 32 hex digits
-    mode: str = "backfill"  # or "live"
-    zone: ZoneInfo | None = None  # in which business dates are days; None: UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ class EventStore:
         for row in open_batches.to_dicts():
             batch = row["batch"]
             self._warehouse.command(_sql("clear_event_objects"), {"tenant": tenant, "batch": batch})
-            self._relate(Origin(tenant, row["source"], row["load_id"]), batch, all_new=False)
+            self._relate(Origin(tenant, row["source"], row["load_id"]), batch, None, None)
         return open_batches.height
 
     def store(
@@ -74,8 +68,11 @@ class EventStore:
         objects: pl.DataFrame,
         links: pl.DataFrame,
     ) -> Stored:
-        """Store the events of EVENT_FRAME (an extra `source` column overrides the origin's), the object attributes
-        and the links. Events that are stored already are left alone.
+        """Make a step of these frames, as `staged`, and store it at once, as `store_step`."""
+        return self.store_step(origin, staged(origin, events, occurrence, objects, links, now=self._clock.now()))
+
+    def store_step(self, origin: Origin, step: Step) -> Stored:
+        """Store one step. Events that are stored already are left alone.
 
         Raises
         ------
@@ -87,73 +84,56 @@ class EventStore:
         with self._warehouse.writing():
             batch = self._next_batch()
             self._mark(origin, batch, state=0)
-            all_new = events.is_empty() or self._store_events(origin, batch, events, occurrence)
-            if not objects.is_empty():
-                self._append(
-                    "object_attributes",
-                    origin,
-                    batch,
-                    objects.rename({"type": "object_type", "id": "object_id"}),
-                )
-            if not links.is_empty():
-                self._append("object_links", origin, batch, links)
-            outcome = self._relate(origin, batch, all_new=all_new)
+            table: str | None = f"incoming_{uuid4().hex}" if step.rows else None
+            try:
+                brought = NOTHING if table is None else self._store_events(origin, batch, step, table)
+                if brought is None:  # other copies count too: what follows is read from the stored events
+                    self._end(table)
+                    table = None
+                if not step.objects.is_empty():
+                    renamed = step.objects.rename({"type": "object_type", "id": "object_id"})
+                    self._append("object_attributes", origin, batch, renamed)
+                if not step.links.is_empty():
+                    self._append("object_links", origin, batch, step.links)
+                stored = self._relate(origin, batch, brought, table)
+            finally:
+                self._end(table)
             self._warehouse.release_memory()
-            return outcome
+            return stored
+
+    def _end(self, table: str | None) -> None:
+        if table is not None:
+            self._warehouse.command(_sql("end_incoming"), {"table": table})
 
     def _next_batch(self) -> int:
         """Batches are numbered by the microsecond they began, and always upwards."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
 
-    def _store_events(self, origin: Origin, batch: int, events: pl.DataFrame, occurrence: pl.Series) -> bool:
-        """Store what is not stored yet, and see that it is; whether all of it was new."""
-        now = self._clock.now()
-        source = pl.col("source") if "source" in events.columns else pl.lit(origin.source)
-        staged = events.with_columns(
-            pl.lit(origin.tenant).alias("tenant"),
-            source.alias("source"),
-            _order_at(origin.zone).alias("order_at"),
-            pl.col("seen_at").fill_null(now),
-            # An event without an id of its own is its content: it has copies, and they have no revisions.
-            pl.when(pl.col("source_event_id") == "").then(0).otherwise("revision").cast(pl.UInt64).alias("revision"),
-            pl.when(pl.col("source_event_id") == "").then(occurrence).otherwise(0).cast(pl.UInt64).alias("occurrence"),
-        ).select("tenant", "source", "order_at", "occurrence", *EVENT_FRAME)
-        if (staged["source_event_id"] != "").any():
-            staged = staged.sort("sequence", maintain_order=True).unique(
-                [name for name in staged.columns if name not in ("seen_at", "sequence")],
-                keep="first",
-                maintain_order=True,
-            )
-        self._store_names(origin.tenant, staged)
-        table = f"incoming_{uuid4().hex}"
-        parameters: dict[str, Any] = {"table": table, "tenant": origin.tenant}
+    def _store_events(self, origin: Origin, batch: int, step: Step, table: str) -> Outcome | None:
+        """Store what is not stored yet, and see that it is. What the batch brought, where all of it was new."""
+        self._store_names(origin.tenant, step.names)
+        scope: dict[str, Any] = {"table": table, "tenant": origin.tenant}
         self._warehouse.command(_sql("begin_incoming"), {"table": table})
-        try:
-            self._warehouse.insert_parquet(table, parquet(_slim(staged)))
-            known = int(self._warehouse.read_for_write(_sql("known_events"), parameters).item())
-            all_new = known == 0
-            self._warehouse.command(
-                _sql("store_events"),
-                parameters | {"batch": batch, "mode": origin.mode, "ingested_at": now},
-            )
-            if all_new and (staged["source_event_id"] == "").all():
-                scope = {"tenant": origin.tenant, "batch": batch}
-                stored = self._warehouse.read_for_write(_sql("batch_of_new_events"), scope).item(0, "stored")
-                missing = staged.height - stored
-            else:
-                missing, all_new = self._warehouse.read_for_write(_sql("missing_events"), parameters).item(), False
-            if missing:
-                raise WarehouseError(f"{missing} events of a load step are not in the warehouse after their insert")
-            return all_new
-        finally:
-            self._warehouse.command(_sql("end_incoming"), {"table": table})
+        self._warehouse.insert_parquet(table, step.events, step.columns)
+        known = int(self._warehouse.read_for_write(_sql("known_events"), scope).item())
+        ingested = {"batch": batch, "mode": origin.mode, "ingested_at": self._clock.now()}
+        self._warehouse.command(_sql("store_events"), scope | ingested | {"known": known})
+        brought: Outcome | None = None
+        if known == 0 and step.distinct:
+            brought = self._outcome(_sql("batch_of_new_events"), {"tenant": origin.tenant, "batch": batch})
+            missing = step.rows - brought["stored"]
+        else:
+            missing = int(self._warehouse.read_for_write(_sql("missing_events"), scope).item())
+        if missing:
+            raise WarehouseError(f"{missing} events of a load step are not in the warehouse after their insert")
+        return brought
 
-    def _store_names(self, tenant: str, staged: pl.DataFrame) -> None:
+    def _store_names(self, tenant: str, found: Mapping[str, list[str]]) -> None:
         """Names go into the dictionary before anything that refers to them by key."""
-        for kind in ("activity", "source", "actor"):
+        for kind, named in found.items():
             known = self._known_names.setdefault((tenant, kind), set())
-            fresh = [name for name in staged[kind].unique() if name and name not in known]
+            fresh = [name for name in named if name not in known]
             for start in range(0, len(fresh), NAMES_AT_ONCE):
                 names = fresh[start : start + NAMES_AT_ONCE]
                 scope: dict[str, Any] = {"tenant": tenant, "kind": kind, "names": names}
@@ -178,21 +158,27 @@ class EventStore:
             frame = frame.with_columns(pl.col("changed_at").fill_null(epoch))
         self._warehouse.insert_parquet(table, parquet(frame))
 
-    def _relate(self, origin: Origin, batch: int, *, all_new: bool) -> Stored:
-        """Everything that follows from the stored events of a batch, and its mark."""
+    def _relate(self, origin: Origin, batch: int, brought: Outcome | None, table: str | None) -> Stored:
+        """Everything that follows from the stored events of a batch, and its mark. `brought` is its outcome, if that
+        is known because all its events were new; then `table` holds just those events, and nobody else's copies."""
         scope: dict[str, Any] = {"tenant": origin.tenant, "batch": batch}
-        question = _sql("batch_of_new_events" if all_new else "batch_outcome")
-        outcome: Mapping[str, int] = self._warehouse.read_for_write(question, scope).row(0, named=True)
+        outcome = brought or self._outcome(_sql("batch_outcome"), scope)
+        here: dict[str, Any] = {"table": "events", "held_batch": batch}
+        if brought is not None and table is not None:
+            here = {"table": table, "held_batch": 0}
         if outcome["contested"] or outcome["repeated"]:
             if outcome["contested"]:
                 self._warehouse.command(_sql("clear_losing_relations"), scope)
             self._warehouse.command(_sql("store_winning_event_objects"), scope)
         elif outcome["stored"]:
-            self._warehouse.command(_sql("store_event_objects"), scope)
-        self._warehouse.command(_sql("store_touched_objects"), scope | {"contested": outcome["contested"]})
+            self._warehouse.command(_sql("store_event_objects"), scope | here)
+        self._warehouse.command(_sql("store_touched_objects"), scope | here | {"contested": outcome["contested"]})
         counts = {"stored": outcome["stored"], "conflicts": outcome["conflicts"]}
         self._mark(origin, batch, state=1, **counts)
         return Stored(**counts)
+
+    def _outcome(self, question: Query, scope: Mapping[str, Any]) -> Outcome:
+        return self._warehouse.read_for_write(question, scope).row(0, named=True)
 
     def _mark(self, origin: Origin, batch: int, *, state: int, stored: int = 0, conflicts: int = 0) -> None:
         self._warehouse.command(
@@ -208,32 +194,3 @@ class EventStore:
                 "stored_at": self._clock.now(),
             },
         )
-
-
-def _order_at(zone: ZoneInfo | None) -> pl.Expr:
-    """The instant an event is ordered by: its own, or the last microsecond of the day for a business date."""
-    name = zone.key if zone is not None else "UTC"
-    midnight_after = pl.col("occurred_at").dt.convert_time_zone(name).dt.offset_by("1d").dt.convert_time_zone("UTC")
-    end = (midnight_after - _MICROSECOND).cast(EVENT_FRAME["occurred_at"])
-    return pl.when(pl.col("precision") == "day").then(end).otherwise(pl.col("occurred_at"))
-
-
-def _slim(staged: pl.DataFrame) -> pl.DataFrame:
-    """The columns that say something: defaults are filled in by the warehouse, single objects are sent flat."""
-    defaults: dict[str, Any] = {"time_kind": "happened", "attributes": "{}", "revision": 0, "occurrence": 0}
-    dropped = []
-    for name, dtype in staged.schema.items():
-        column = staged[name]
-        if name == "objects" or name in ("tenant", "source", "sequence"):
-            continue
-        usual = defaults.get(name, "" if dtype == pl.String else None)
-        if column.null_count() == column.len() or (usual is not None and (column == usual).all()):
-            dropped.append(name)
-    first = staged["objects"].list.first()
-    single = (staged["objects"].list.len() == 1).all() and (first.struct.field("qualifier") == "").all()
-    if single and (first.struct.field("id") != "").all():
-        dropped.append("objects")
-        staged = staged.with_columns(
-            first.struct.field("type").alias("only_type"), first.struct.field("id").alias("only_id")
-        )
-    return staged.drop(dropped)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,9 @@ from kernel.errors import UnreadableFile
 
 CSV_BLOCK_BYTES = 8 << 20
 """Largest CSV record; also the piece that is parsed at a time."""
+
+BLOCKS_AHEAD = 3
+"""Blocks of a CSV file that are read and not yet parsed."""
 
 
 @dataclass(slots=True)
@@ -75,12 +80,16 @@ class CsvReader:
         return list(self._names)
 
     def pieces(self) -> Iterator[Piece]:
-        with open_bounded(self._path, self._limits) as stream:
-            yield from self._pieces(stream)
-
-    def _pieces(self, stream: BoundedStream) -> Iterator[Piece]:
         sentinel = uuid4().hex
-        reader = self._open(_WithTail(stream, f"\n{sentinel}\n".encode()))
+        with open_bounded(self._path, self._limits) as stream:
+            paced = _Paced(stream, f"\n{sentinel}\n".encode())
+            try:
+                yield from self._pieces(stream, paced, sentinel)
+            finally:
+                paced.end()
+
+    def _pieces(self, stream: BoundedStream, paced: _Paced, sentinel: str) -> Iterator[Piece]:
+        reader = self._open(paced)
         width, row, closed = len(self._names), -1, False  # the header is row 0
         while True:
             try:
@@ -89,6 +98,7 @@ class CsvReader:
                 table = None
             except pa.ArrowInvalid as error:
                 raise UnreadableFile(f"{self._path.name}: after row {row}: {_plain(error)}") from None
+            paced.passed()
             broken, self._broken = self._broken, []
             if table is None and not broken:
                 break
@@ -129,13 +139,17 @@ class CsvReader:
         good = values.filter(~bad)
         return Piece(good.cast(pl.String), numbers.filter(~bad), rejected, bytes_read)
 
-    def _open(self, stream: io.RawIOBase) -> Any:
+    def _open(self, stream: _Paced) -> Any:
+        opened = False
+
         def keep(row: Any) -> str:
             self._broken.append(row)
+            if not opened:
+                stream.passed()
             return "skip"
 
         try:
-            return pyarrow.csv.open_csv(
+            reader = pyarrow.csv.open_csv(
                 pa.PythonFile(stream, mode="r"),
                 read_options=pyarrow.csv.ReadOptions(
                     block_size=CSV_BLOCK_BYTES, use_threads=False, column_names=self._names
@@ -151,22 +165,52 @@ class CsvReader:
             )
         except pa.ArrowInvalid as error:
             raise UnreadableFile(f"{self._path.name}: {_plain(error)}") from None
+        opened = True
+        return reader
 
 
-class _WithTail(io.RawIOBase):
-    """A stream followed by a few more bytes."""
+class _Paced(io.RawIOBase):
+    """A stream followed by a few more bytes, read block by block, only so far ahead of its parser.
+
+    The parser reads in a thread of its own, 32 blocks ahead if nobody stops it. It gives one batch per block and
+    needs the block after that; before its first batch it passes over blocks that hold no row with as many fields as
+    there should be. `passed` says that such a row or a batch was seen.
+    """
 
     def __init__(self, stream: BoundedStream, tail: bytes) -> None:
         self._stream, self._tail = io.BufferedReader(stream, 1 << 20), tail
+        self._allowed, self._idle = threading.Semaphore(BLOCKS_AHEAD), threading.Event()
+        self._idle.set()
+        self._ended: list[bool] = []
+        self.end = weakref.finalize(self, _end, self._allowed, self._idle, self._ended)
+        """End the file here: the parser's thread must not be waiting when nobody parses, or when the program ends."""
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
+        self._idle.clear()
+        self._allowed.acquire()
+        data = b"" if self._ended else self._next(size)
+        self._idle.set()
+        return data
+
+    def _next(self, size: int) -> bytes:
         data = self._stream.read(size)
         if not data:
             data, self._tail = self._tail, b""
+        if data.isspace():
+            self.passed()
         return data
+
+    def passed(self) -> None:
+        self._allowed.release()
+
+
+def _end(allowed: threading.Semaphore, idle: threading.Event, ended: list[bool]) -> None:
+    ended.append(True)
+    allowed.release(BLOCKS_AHEAD)
+    idle.wait(1)
 
 
 class ParquetReader:

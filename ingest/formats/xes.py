@@ -40,7 +40,7 @@ from kernel.attributes import decode, encode_value
 from kernel.errors import UnreadableFile
 
 _CHUNK_BYTES = 16 << 10  # small: the tokens of one chunk stay in the processor's cache
-_BATCH_BYTES = 64 << 20  # of the decompressed file; a batch of long texts is cut before BATCH_ROWS
+_BATCH_BYTES = 64 << 20  # of the decompressed file; a batch of long texts is cut before `batch_rows`
 _NO_SHAPE = Table((), {}, names=["no event has this"])
 _NO_ID = "its trace has no {} before its first event"
 
@@ -56,6 +56,7 @@ class XesReader:
     start_key : the attribute that dates the start of an event; None takes a date `start_timestamp` or
         `time:start` where there is one.
     timezone : zone of stamps that name none; None refuses them.
+    batch_rows : events and trace attributes after which a batch ends.
 
     A key other than the usual one that the first batch nowhere has raises `MappingError`. `sequence` counts the
     events of the file from 1, refused ones included. Rejected pieces are given as XML, events inside their trace.
@@ -72,8 +73,10 @@ class XesReader:
         start_key: str | None = None,
         timezone: ZoneInfo | None = None,
         limits: Limits | None = None,
+        batch_rows: int = BATCH_ROWS,
     ) -> None:
         self._path = path
+        self._batch_rows = batch_rows
         self._case_key = case_key
         self._keys = Keys(activity_key, time_key, start_key)
         self._timezone = timezone
@@ -99,7 +102,7 @@ class XesReader:
                 if self._stream.feed(data):
                     self._stream.drop(self._consume())
                 self._builder.chunk(len(data), final)
-                full = self._builder.rows >= BATCH_ROWS or stream.produced - batch_start >= _BATCH_BYTES
+                full = self._builder.rows >= self._batch_rows or stream.produced - batch_start >= _BATCH_BYTES
                 if final or (full and self._builder.rows):
                     batch_start = stream.produced
                     yield self._builder.batch(stream.bytes_read)

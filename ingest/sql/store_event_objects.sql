@@ -1,4 +1,6 @@
--- One relation per object of each event of a batch, where no event names an object twice. Parameters: tenant, batch.
+-- One relation per object of each event of a batch, where no event names an object twice. They are read from a table
+-- and the batch under which it holds them: events, or that of their step (batch 0) where all of them were new.
+-- Parameters: table, held_batch, tenant, batch.
 INSERT INTO event_objects
 (
     tenant, object_type, object_id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
@@ -9,6 +11,6 @@ SELECT
     time_kind, started_at, actor, actor_kind, outcome, error_code, value, currency, attributes,
     [reference.qualifier],
     {batch:UInt64}
-FROM events
+FROM {table:Identifier}
 ARRAY JOIN objects AS reference
-WHERE tenant = {tenant:String} AND batch = {batch:UInt64}
+WHERE tenant = {tenant:String} AND batch = {held_batch:UInt64}

@@ -1,6 +1,6 @@
 -- Store the events of this step that are not stored yet. A copy with other content is kept beside the first, and so is
 -- an equal copy with a lower sequence: which copy counts must not depend on which came first.
--- Parameters: table, tenant, batch, mode, ingested_at.
+-- Parameters: table, tenant, batch, mode, ingested_at, known (as known_events.sql; 0 saves the search for copies).
 INSERT INTO events
 (
     tenant, source, event_id, content_hash, revision, source_event_id, activity, lifecycle, occurred_at, order_at,
@@ -16,7 +16,8 @@ LEFT JOIN
 (
     SELECT event_id, content_hash, revision, min(sequence) AS least, 1 AS stored
     FROM events
-    WHERE tenant = {tenant:String}
+    WHERE {known:UInt64} > 0
+        AND tenant = {tenant:String}
         AND source IN (SELECT DISTINCT source FROM {table:Identifier})
         AND event_id IN (SELECT event_id FROM {table:Identifier})
     GROUP BY event_id, content_hash, revision

@@ -1,6 +1,7 @@
 -- The shape of a load step on its way in: events as readers give them, one row each. Each step uses a table of its
 -- own with this shape, in memory; columns that are all default are not sent. only_type, only_id: the one object of
 -- events that have just one, without a qualifier. occurrence: how many equal rows of the same file came before.
+-- batch: 0, not given yet.
 -- content_hash covers what the event says, not where or when it was read; event_id is made of the source's own id,
 -- or else of the content and the occurrence, so loading an overlapping export changes nothing. NUL, which is refused
 -- in every value, parts the pieces.
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS incoming
     span_id String,
     revision UInt64,
     occurrence UInt64,
+    batch UInt64,
     content_hash FixedString(16) DEFAULT sipHash128(concat(
         activity, '\0', lifecycle, '\0', toString(toUnixTimestamp64Micro(occurred_at)), '\0', precision, '\0', time_kind,
         '\0', ifNull(toString(toUnixTimestamp64Micro(started_at)), ''), '\0', actor, '\0', actor_kind, '\0', outcome, '\0',

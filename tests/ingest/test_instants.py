@@ -155,3 +155,18 @@ def test_written_stamps_read_back(moment: datetime, precision: str) -> None:
 def test_naive_datetimes_are_not_written() -> None:
     with pytest.raises(ValueError, match="naive"):
         written(datetime(2024, 1, 1), "s")  # noqa: DTZ001 - the point of the test
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00"])
+@pytest.mark.parametrize(
+    "odd", ["", "2024-02-30T12:00:00.000001", "2024-05-01T24:00:00.000000", "2024-05-01T12:00:00.12"]
+)
+def test_a_column_in_one_form_is_read_as_each_of_its_stamps(zone: str, odd: str) -> None:
+    alike = [f"2024-0{month}-28{mark}23:59:59.{month:06}{zone}" for month in range(1, 10) for mark in "T "]
+    texts = [*alike, odd + zone] if odd else alike
+    for text, (found, precision, reason) in zip(texts, read_instants(pl.Series(texts)).rows(), strict=True):
+        if reason is None:
+            assert (found, precision) == read_instant(text)
+        else:
+            with pytest.raises(ValueError, match="is not a time stamp"):
+                read_instant(text)

@@ -209,6 +209,13 @@ def test_the_highest_revision_wins_in_any_order(warehouse: Warehouse, clock: Clo
     assert warehouse.read_for_write(RELATIONS, {"tenant": tenant})["object_id"].to_list() == ["2"]
 
 
+def test_revisions_of_one_event_in_one_step_are_one_winner(warehouse: Warehouse, clock: Clock, tenant: str) -> None:
+    copies = [happened("A", f"{n}m", str(n), source_event_id="e1", revision=n) for n in range(3)]
+    other = happened("B", "9m", "9", source_event_id="e2")
+    assert File(warehouse, clock, tenant).step(frame([*copies, other])) == Stored(stored=4, conflicts=1)
+    assert warehouse.read_for_write(RELATIONS, {"tenant": tenant})["object_id"].to_list() == ["2", "9"]
+
+
 def test_one_id_in_two_sources_is_two_events(warehouse: Warehouse, clock: Clock, tenant: str) -> None:
     one = happened("A", "0m", "1", source_event_id="e1")
     assert File(warehouse, clock, tenant).step(frame([one, one.but(source="erp")])) == Stored(2, 0)

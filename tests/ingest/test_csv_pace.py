@@ -1,0 +1,47 @@
+"""A CSV file is not read further ahead than a few blocks, however slowly its rows are taken."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.formats import tables
+from ingest.formats.tables import BLOCKS_AHEAD, CsvReader
+
+BLOCK = 1 << 20
+
+
+def test_only_a_few_blocks_are_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CSV_BLOCK_BYTES", BLOCK)
+    path = tmp_path / "long.csv"
+    path.write_text("a,b\n" + f"1,{'2' * 1000}\n" * 30_000)
+    rows = 0
+    for number, piece in enumerate(CsvReader(path).pieces(), start=1):
+        rows += piece.frame.height
+        assert piece.bytes_read <= (number + BLOCKS_AHEAD + 1) * BLOCK, number
+    assert rows == 30_000
+
+
+@pytest.mark.parametrize("filler", ["\n", "1,2,3\n"], ids=["blank lines", "broken rows"])
+def test_blocks_without_rows_do_not_stop_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filler: str
+) -> None:
+    monkeypatch.setattr(tables, "CSV_BLOCK_BYTES", 1000)
+    path = tmp_path / "gap.csv"
+    path.write_text("a,b\n1,2\n" + filler * (20_000 // len(filler)) + "3,4\n")
+    pieces = list(CsvReader(path).pieces())
+    assert [row for piece in pieces for row in piece.frame.rows()] == [("1", "2"), ("3", "4")]
+
+
+def test_a_program_may_end_in_the_middle_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text("a,b\n" + f"1,{'2' * 1000}\n" * 9_000)
+    program = (
+        "import sys; from pathlib import Path; from ingest.formats import tables; tables.CSV_BLOCK_BYTES = 1 << 20; "
+        "pieces = tables.CsvReader(Path(sys.argv[1])).pieces(); print(next(pieces).frame.height > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

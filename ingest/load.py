@@ -110,6 +110,7 @@ class Load:
         self._ties = Occurrences(TIE)
         self._numbered = False
         self._step_rows = SMALL_STEP_ROWS
+        self._own: int | None = 0  # stored so far; None when a later event of the file may be one of them
         self._started_at = clock.now()
         self._mapping = request.mapping
 
@@ -244,7 +245,11 @@ class Load:
                 keep_raw=self._request.pseudonym_key is None,
             )
         if step.content is not None:
-            self._store.store_step(origin, step.content)
+            if not step.content.counted or step.content.names.get("source", [origin.source]) != [origin.source]:
+                self._own = None
+            stored = self._store.store_step(origin, step.content, own=self._own).stored
+            if self._own is not None:
+                self._own += stored
 
     def _check_share(self, batch: Batch, report: LoadReport) -> None:
         share = self._request.max_bad_share

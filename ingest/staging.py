@@ -37,6 +37,7 @@ class Step:
     events: bytes
     columns: tuple[str, ...]  # of the events that say something
     distinct: bool  # no two of its events have one id of their source
+    counted: bool  # none has one: all are known by what they say and by how often the file said so before
     names: dict[str, list[str]]  # of each of NAMED, those of its events
     objects: pl.DataFrame
     links: pl.DataFrame
@@ -55,7 +56,7 @@ def staged(
     links. `occurrence`: how many equal rows of the same file came before each; `now` is when events without
     `seen_at` were seen."""
     if events.is_empty():
-        return Step(0, b"", (), True, {}, objects, links)
+        return Step(0, b"", (), True, True, {}, objects, links)
     source = pl.col("source") if "source" in events.columns else pl.lit(origin.source)
     given = pl.col("source_event_id") != ""
     # An event without an id of its own is its content: it has copies, and they have no revisions.
@@ -69,14 +70,15 @@ def staged(
     ).select("tenant", "source", "order_at", "occurrence", *EVENT_FRAME)
     distinct = True
     identified = rows.filter(given)
-    if not identified.is_empty():
+    counted = identified.is_empty()
+    if not counted:
         distinct = identified.select(pl.struct("source", "source_event_id").n_unique()).item() == identified.height
         rows = rows.sort("sequence", maintain_order=True).unique(
             [name for name in rows.columns if name not in ("seen_at", "sequence")], keep="first", maintain_order=True
         )
     names = {kind: [name for name in rows[kind].unique() if name] for kind in NAMED}
     slim = _slim(rows)
-    return Step(rows.height, parquet(slim), tuple(slim.columns), distinct, names, objects, links)
+    return Step(rows.height, parquet(slim), tuple(slim.columns), distinct, counted, names, objects, links)
 
 
 def _order_at(events: pl.DataFrame, zone: ZoneInfo | None) -> pl.Expr:

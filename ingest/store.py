@@ -71,8 +71,12 @@ class EventStore:
         """Make a step of these frames, as `staged`, and store it at once, as `store_step`."""
         return self.store_step(origin, staged(origin, events, occurrence, objects, links, now=self._clock.now()))
 
-    def store_step(self, origin: Origin, step: Step) -> Stored:
+    def store_step(self, origin: Origin, step: Step, *, own: int | None = None) -> Stored:
         """Store one step. Events that are stored already are left alone.
+
+        `own`: how many events of the origin's source the caller has stored, when no event of this step can be one of
+        them. A source that holds these and nothing else is not searched for copies: the search costs as much as the
+        source is large.
 
         Raises
         ------
@@ -86,7 +90,7 @@ class EventStore:
             self._mark(origin, batch, state=0)
             table: str | None = f"incoming_{uuid4().hex}" if step.rows else None
             try:
-                brought = NOTHING if table is None else self._store_events(origin, batch, step, table)
+                brought = NOTHING if table is None else self._store_events(origin, batch, step, table, own)
                 if brought is None:  # other copies count too: what follows is read from the stored events
                     self._end(table)
                     table = None
@@ -110,13 +114,15 @@ class EventStore:
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
 
-    def _store_events(self, origin: Origin, batch: int, step: Step, table: str) -> Outcome | None:
+    def _store_events(self, origin: Origin, batch: int, step: Step, table: str, own: int | None) -> Outcome | None:
         """Store what is not stored yet, and see that it is. What the batch brought, where all of it was new."""
         self._store_names(origin.tenant, step.names)
         scope: dict[str, Any] = {"table": table, "tenant": origin.tenant}
         self._warehouse.command(_sql("begin_incoming"), {"table": table})
         self._warehouse.insert_parquet(table, step.events, step.columns)
-        known = int(self._warehouse.read_for_write(_sql("known_events"), scope).item())
+        known = 0
+        if own is None or own != self._held(origin) or step.names["source"] != [origin.source]:
+            known = int(self._warehouse.read_for_write(_sql("known_events"), scope).item())
         ingested = {"batch": batch, "mode": origin.mode, "ingested_at": self._clock.now()}
         self._warehouse.command(_sql("store_events"), scope | ingested | {"known": known})
         brought: Outcome | None = None
@@ -128,6 +134,10 @@ class EventStore:
         if missing:
             raise WarehouseError(f"{missing} events of a load step are not in the warehouse after their insert")
         return brought
+
+    def _held(self, origin: Origin) -> int:
+        scope = {"tenant": origin.tenant, "source": origin.source}
+        return int(self._warehouse.read_for_write(_sql("held_events"), scope).item())
 
     def _store_names(self, tenant: str, found: Mapping[str, list[str]]) -> None:
         """Names go into the dictionary before anything that refers to them by key."""

@@ -28,7 +28,7 @@ def promised(
 ) -> Iterator[dict[str, Any]]:
     """The parameters of build_case_paths that tell of promises; the curves that they name last as long as the context.
 
-    `window`: tenant, object_type, since_batch and through_batch of the refresh.
+    `window`: tenant, process, object_type, since_batch and through_batch of the refresh.
     """
     if not definition.promises:
         yield _parameters(definition, Curves([])) | {"curves": NO_CURVES}

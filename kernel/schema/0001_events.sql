@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS events
     trace_id String,
     span_id String,
     mode Enum8('backfill' = 0, 'live' = 1),
-    batch UInt64
+    batch UInt64,
+    INDEX by_batch batch TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 ORDER BY (tenant, source, event_id)

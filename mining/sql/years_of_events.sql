@@ -1,10 +1,11 @@
 -- UTC years in which the clock of a promise may start: one row each (year), ascending. Those of the events of an object
 -- type, or, when since_batch is not 0, of objects touched by batches in (since_batch, through_batch].
--- Parameters: tenant, object_type, since_batch, through_batch.
+-- Parameters: tenant, process, object_type, since_batch, through_batch.
 SELECT DISTINCT arrayJoin([toYear(occurred_at), toYear(order_at), toYear(ifNull(started_at, occurred_at))]) AS year
 FROM event_objects
 WHERE tenant = {tenant:String}
     AND object_type = {object_type:String}
+    AND derived_for IN ('', {process:String})
     AND
     (
         {since_batch:UInt64} = 0
@@ -14,6 +15,7 @@ WHERE tenant = {tenant:String}
             FROM touched_objects
             WHERE tenant = {tenant:String}
                 AND object_type = {object_type:String}
+                AND touched_for IN ('', {process:String})
                 AND batch > {since_batch:UInt64}
                 AND batch <= {through_batch:UInt64}
         )

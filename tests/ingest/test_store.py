@@ -15,6 +15,7 @@ from logs import (
     CASE_TYPE,
     LOAD_ID,
     NO_LINKS,
+    NO_OBJECTS,
     SOURCE,
     START,
     File,
@@ -27,7 +28,8 @@ from logs import (
 )
 
 from ingest.occurrences import Occurrences
-from ingest.store import EventStore, Origin, Stored
+from ingest.staging import Origin, Step, staged
+from ingest.store import EventStore, Stored
 from kernel.clock import Clock, FixedClock
 from kernel.errors import WarehouseError
 from kernel.warehouse import Query, Warehouse
@@ -190,6 +192,23 @@ def test_the_same_rows_again_add_nothing(warehouse: Warehouse, clock: Clock, ten
     assert File(warehouse, clock, tenant).step(frame(rows)).stored == 5
     assert File(warehouse, clock, tenant).step(frame(rows)) == Stored(0, 0)
     assert File(warehouse, clock, tenant).step(frame(rows[2:])) == Stored(0, 0)
+
+
+def test_a_source_is_searched_for_copies_once_it_holds_more_than_the_file_s_own(
+    warehouse: Warehouse, clock: Clock, tenant: str
+) -> None:
+    first, second = frame(whiteboard("A B")), frame(whiteboard("C D"))
+    store, origin, occurrences = EventStore(warehouse, clock), Origin(tenant, SOURCE, LOAD_ID), Occurrences()
+
+    def step(events: pl.DataFrame) -> Step:
+        now = clock.now()
+        return staged(origin, events, occurrences.of(events), NO_OBJECTS, NO_LINKS, now=now)
+
+    assert store.store_step(origin, step(first), own=0).stored == 2
+    File(warehouse, clock, tenant).step(second)  # another export, which overlaps
+    assert store.store_step(origin, step(second), own=2).stored == 0
+    held = Query("held", "SELECT count() FROM event_objects WHERE tenant = {tenant:String}")
+    assert warehouse.read_for_write(held, {"tenant": tenant}).item() == 4
 
 
 def test_equal_rows_of_one_file_are_counted_over_all_its_steps(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

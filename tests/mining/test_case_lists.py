@@ -19,6 +19,7 @@ EXPECTED = {
     "fewest": "BAC",
     "recent": "BAC",
     "stalest": "CAB",
+    "due": "ABC",  # nothing is: by case id
     "case": "ABC",
 }
 

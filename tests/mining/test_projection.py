@@ -167,7 +167,7 @@ def with_links(*paths: tuple[str, ...], process_id: str = "linked") -> ProcessDe
     return DEFINITION.model_copy(update={"id": process_id, "links": paths})
 
 
-@quick
+@settings(quick, max_examples=6)  # three processes, each refreshed many times
 @given(
     rows=generated.linked_events(),
     links=generated.links(),

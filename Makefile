@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 # Each worker opens an engine of its own; tests of one file stay together, as they share servers and browsers.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+SIDE_BY_SIDE := -n 4 --dist loadfile
 
 .PHONY: setup run test check format bench lock clean
 

@@ -162,14 +162,10 @@ WITH
         FROM paths
         LEFT JOIN own ON own.object_id = paths.object_id
     ),
-    promised AS
+    -- Promises, one entry of each array per promise. Each step is a query of its own, else names would be expanded in
+    -- each other. begun: the place of the event that starts the clock, 0 for none.
+    begun AS
     (
-        WITH
-            (SELECT arrayPushFront(arraySort(groupArray((begins, y, upto))), (-1, -1, -1)) FROM {curves:Identifier}) AS pieces,
-            arrayMap(piece -> piece.1, pieces) AS keys,
-            arrayMap(piece -> piece.2, pieces) AS ys,
-            arrayMap(piece -> piece.3, pieces) AS uptos,
-            arrayEnumerate(keys) AS places
         SELECT
             described.*,
             if({tied:UInt8} = 1, lows, stamps) AS earliest,
@@ -179,13 +175,27 @@ WITH
                     name = '', 1,
                     take = 'last', arrayLastIndex(key -> key = toUInt32(sipHash64(name)), activity_keys),
                     indexOf(activity_keys, toUInt32(sipHash64(name)))),
-                {promise_froms:Array(String)}, {promise_from_takes:Array(String)}) AS from_places,
+                {promise_froms:Array(String)}, {promise_from_takes:Array(String)}) AS from_places
+        FROM described
+    ),
+    clocked AS
+    (
+        SELECT
+            begun.*,
             arrayMap(
                 (name, place) -> multiIf(place = 0, -1, (name = '') AND (known_start >= 0), known_start, earliest[place]),
                 {promise_froms:Array(String)}, from_places) AS from_lows,
             arrayMap(
                 (name, place) -> multiIf(place = 0, -1, (name = '') AND (known_start >= 0), known_start, stamps[place]),
                 {promise_froms:Array(String)}, from_places) AS from_stamps,
+            arrayMap(name -> shown_attributes[name], {promise_attributes:Array(String)}) AS written_dues
+        FROM begun
+    ),
+    positioned AS
+    (
+        WITH (SELECT arrayPushFront(arraySort(groupArray(begins)), -1) FROM {curves:Identifier}) AS keys
+        SELECT
+            clocked.*,
             arrayMap(
                 (low, names, take) -> multiIf(
                     low < 0, 0,
@@ -198,10 +208,17 @@ WITH
             arrayMap(
                 (unit, low, stamp, curve) -> if(unit = 'days', intDiv(low + stamp, 2), stamp) + curve,
                 {promise_units:Array(String)}, from_lows, from_stamps, {position_curves:Array(Int64)}) AS clock_keys,
-            arrayMap(key -> transform(roundDown(key, keys), keys, places, 0), clock_keys) AS clock_places,
-            arrayMap(name -> shown_attributes[name], {promise_attributes:Array(String)}) AS written_dues,
+            arrayMap(key -> transform(roundDown(key, keys), keys, arrayEnumerate(keys), 0), clock_keys) AS clock_places
+        FROM clocked
+    ),
+    aimed AS
+    (
+        WITH
+            (SELECT arrayPushFront(arraySort(groupArray((begins, y, upto))), (-1, -1, -1)) FROM {curves:Identifier}) AS pieces
+        SELECT
+            positioned.*,
             arrayMap(
-                (unit, stamp, amount, curve, key, place, written) -> multiIf(
+                (unit, stamp, amount, curve, key, piece, written) -> multiIf(
                     stamp < 0, -1,
                     unit = 'attribute', multiIf(
                         NOT match(written, '^(19[7-9]|2[0-2]\\d)\\d-\\d\\d-\\d\\d'), -1,
@@ -210,21 +227,43 @@ WITH
                         NOT match(written, '^.{10}[T ]([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d([.]\\d{1,6})?)?(Z|[+-]([01]\\d|2[0-3]):?[0-5]\\d)$'), -1,
                         ifNull(toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull(written, 6, 'UTC')), -1)),
                     curve = 0, stamp + amount,
-                    ys[place] < 0, -1,
-                    least(ys[place] + (key - keys[place]), uptos[place]) + amount),
+                    piece.2 < 0, -1,
+                    least(piece.2 + (key - piece.1), piece.3) + amount),
                 {promise_units:Array(String)}, from_stamps, {promise_amounts:Array(Int64)},
-                {position_curves:Array(Int64)}, clock_keys, clock_places, written_dues) AS targets,
+                {position_curves:Array(Int64)}, clock_keys, arrayMap(place -> pieces[place], clock_places), written_dues) AS targets
+        FROM positioned
+    ),
+    found AS
+    (
+        WITH (SELECT arrayPushFront(arraySort(groupArray(begins)), -1) FROM {curves:Identifier}) AS keys
+        SELECT
+            aimed.*,
             arrayMap(
                 (target, curve, written) -> if((target < 0) OR (length(written) > 10), 0, curve),
                 targets, {due_curves:Array(Int64)}, written_dues) AS last_curves,
-            arrayMap((target, curve) -> target + curve, targets, last_curves) AS due_keys,
-            arrayMap(key -> transform(roundDown(key, keys), keys, places, 0), due_keys) AS due_places,
             arrayMap(
-                (target, curve, key, place) -> multiIf(
+                (target, curve) -> transform(roundDown(target + curve, keys), keys, arrayEnumerate(keys), 0),
+                targets, last_curves) AS due_places
+        FROM aimed
+    ),
+    dated AS
+    (
+        WITH
+            (SELECT arrayPushFront(arraySort(groupArray((begins, y, upto))), (-1, -1, -1)) FROM {curves:Identifier}) AS pieces
+        SELECT
+            found.*,
+            arrayMap(
+                (target, curve, piece) -> multiIf(
                     curve = 0, target,
-                    ys[place] < 0, -1,
-                    least(ys[place] + (key - keys[place]), uptos[place])),
-                targets, last_curves, due_keys, due_places) AS dues_us,
+                    piece.2 < 0, -1,
+                    least(piece.2 + (target + curve - piece.1), piece.3)),
+                targets, last_curves, arrayMap(place -> pieces[place], due_places)) AS dues_us
+        FROM found
+    ),
+    promised AS
+    (
+        SELECT
+            dated.*,
             arrayMap(us -> fromUnixTimestamp64Micro(if(us < 0, NULL, us), 'UTC'), dues_us) AS dues,
             arrayMap(place -> fromUnixTimestamp64Micro(if(place = 0, NULL, stamps[place]), 'UTC'), kept_places) AS kepts,
             arrayMap(
@@ -235,7 +274,7 @@ WITH
                 dues_us, kept_places) AS lates_us,
             arrayFilter((due, place) -> isNotNull(due) AND (place = 0), dues, kept_places) AS unkept,
             if(notEmpty(unkept), arrayMin(unkept), arrayMax(arrayFilter(due -> isNotNull(due), dues))) AS due
-        FROM described
+        FROM dated
     )
 SELECT
     {tenant:String},

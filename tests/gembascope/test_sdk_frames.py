@@ -62,6 +62,8 @@ def test_frames_hold_the_documents_of_any_log(
     assert edges.to_dicts() == [{name: row[name] for name in edges.columns} for row in document["edges"]]
     found = asked.events()
     assert found.height == sum(row["events"] for row in ANSWERS["cases"](view, EVERYTHING, {})["cases"])
+    if found.is_empty():  # no object of the type
+        return
     by_case = pl.concat([asked.case(case).events for case in found["case"].unique(maintain_order=True)])
     assert found["event_id"].to_list() == by_case["event_id"].to_list()
     assert_frame_equal(found.drop("case", "attributes"), by_case.drop("via", "wait_s", "assumed", "attributes"))

@@ -21,8 +21,9 @@ PATHS = Query(
     "SELECT * EXCEPT (tenant, version) FROM case_paths FINAL WHERE tenant = {tenant:String} ORDER BY case_id",
 )
 STORED = Query("stored", "SELECT count() FROM events WHERE tenant = {tenant:String}")
-TABLES = ("events", "event_objects", "touched_objects", "batches", "loads", "case_paths", "day_figures", "projections")
+TABLES = ("events", "event_objects", "touched_objects", "batches", "loads", "day_figures", "projections")
 FORGET = Query("forget", "DELETE FROM {table:Identifier} WHERE tenant = {tenant:String}")
+FORGET_PATHS = Query("forget_paths", "ALTER TABLE case_paths DROP PARTITION ({tenant:String}, 'p')")
 HEADER = "case,activity,time\n"
 
 rows = st.lists(st.tuples(st.sampled_from("12"), st.sampled_from("ABC"), st.integers(0, 2)), min_size=1, max_size=8)
@@ -36,6 +37,7 @@ def paths(warehouse: Warehouse, clock: FixedClock, tenant: str, folder: Path, fi
     # The same tenant for every order: ids, which settle what nothing else does, hold the tenant.
     for table in TABLES:
         warehouse.command(FORGET, {"table": table, "tenant": tenant})
+    warehouse.command(FORGET_PATHS, {"tenant": tenant})
     for number, content in enumerate(files):
         path = folder / f"{tenant}-{number}.csv"
         path.write_text(content)

@@ -58,7 +58,7 @@ DEFINITION = process(
     promises=generated.PROMISES,
 ).with_calendars(generated.CALENDARS)
 quick = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # every example is several loads: shrinking takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.too_slow],
@@ -167,7 +167,7 @@ def with_links(*paths: tuple[str, ...], process_id: str = "linked") -> ProcessDe
     return DEFINITION.model_copy(update={"id": process_id, "links": paths})
 
 
-@settings(quick, max_examples=6)  # three processes, each refreshed many times
+@settings(quick, max_examples=4)  # three processes, each refreshed many times
 @given(
     rows=generated.linked_events(),
     links=generated.links(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,7 +19,7 @@ from kernel.clock import SystemClock
 from kernel.process import ProcessDefinition
 from kernel.schema import migrate
 from kernel.settings import load_settings
-from kernel.warehouse import Warehouse
+from kernel.warehouse import Query, Warehouse
 from mining.directly_follows import directly_follows, directly_follows_frequency
 from mining.durations import durations
 from mining.filters import CaseFilter
@@ -29,6 +30,7 @@ from mining.variants import ALL, variants
 from mining.view import ProcessView
 
 TENANT = "local"
+MERGES = Query("merges", "SELECT count() FROM system.merges")
 PROCESS = ProcessDefinition(id="bench", object_type="case:bench")
 ANY_DURATION = CaseFilter(min_duration=timedelta(0))
 """Selects every case, and yet goes the way of a filtered question: over the paths of the cases."""
@@ -66,6 +68,13 @@ class Engine:
     def load_xes(self, path: Path) -> LoadReport:
         """Load one XES file."""
         return Load(self.warehouse, SystemClock(), LoadRequest(path, PROCESS.id, TENANT)).run()
+
+    def settle(self, *, most_s: float = 300.0) -> None:
+        """Wait until the engine merges nothing any more, or for `most_s` seconds."""
+        began, quiet = time.monotonic(), 0
+        while quiet < 4 and time.monotonic() - began < most_s:
+            time.sleep(0.5)
+            quiet = quiet + 1 if self.warehouse.query(MERGES).item() == 0 else 0
 
     def refresh(self, *, full: bool = False) -> str:
         """Bring the projection up to date; says how: "touched" or "full"."""

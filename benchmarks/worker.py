@@ -106,6 +106,7 @@ def load(job: Job) -> Outcome:
             outcome.measure(f"{job.prefix}_build", job.engine, engine.refresh)
             outcome.rows[:loads] = [_sum(f"{job.prefix}_load", outcome.rows[:loads])]
             outcome.rows.append(_sum(task, outcome.rows))
+            outcome.measure(f"{job.prefix}_settle", job.engine, engine.settle)
             outcome.facts[task] = engine.size()
     elif job.engine == "polars":
         from benchmarks.engine_polars import load_csv

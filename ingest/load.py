@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ STEP_ROWS = 200_000
 SMALL_STEP_ROWS = 50_000
 """Of other files: reading them takes longer than storing, and small steps take little memory."""
 STEP_BYTES = 32 << 20
+UNMERGED_STEPS = 100
+"""From here on a load lets the engine merge: questions about a log of too many parts would take too long."""
 TOLERATED = 100
 """Bad rows that never stop a load, whatever share of a small file they are."""
 
@@ -139,8 +141,11 @@ class Load:
         )
         total = request.path.stat().st_size
         try:
-            with closing(ahead(self._steps(batches, origin, report))) as made:
-                for step in made:
+            with ExitStack() as merges, closing(ahead(self._steps(batches, origin, report))) as made:
+                merges.enter_context(self._warehouse.merges_put_off())
+                for number, step in enumerate(made):
+                    if number == UNMERGED_STEPS:
+                        merges.close()
                     self._store_step(step, origin, report)
                     if progress is not None:
                         progress(step.bytes_read, total)

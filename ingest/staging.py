@@ -36,7 +36,7 @@ class Step:
     rows: int
     events: bytes
     columns: tuple[str, ...]  # of the events that say something
-    distinct: bool  # no two of its events have one id of their source
+    distinct: bool  # no two of its events have one id of their source, and none names an object twice
     counted: bool  # none has one: all are known by what they say and by how often the file said so before
     names: dict[str, list[str]]  # of each of NAMED, those of its events
     objects: pl.DataFrame
@@ -68,11 +68,12 @@ def staged(
         pl.when(given).then("revision").otherwise(0).cast(pl.UInt64).alias("revision"),
         pl.when(given).then(0).otherwise(occurrence).cast(pl.UInt64).alias("occurrence"),
     ).select("tenant", "source", "order_at", "occurrence", *EVENT_FRAME)
-    distinct = True
+    distinct = not _repeating(rows)
     identified = rows.filter(given)
     counted = identified.is_empty()
     if not counted:
-        distinct = identified.select(pl.struct("source", "source_event_id").n_unique()).item() == identified.height
+        ids = identified.select(pl.struct("source", "source_event_id").n_unique()).item()
+        distinct = distinct and ids == identified.height
         rows = rows.sort("sequence", maintain_order=True).unique(
             [name for name in rows.columns if name not in ("seen_at", "sequence")], keep="first", maintain_order=True
         )
@@ -89,6 +90,13 @@ def _order_at(events: pl.DataFrame, zone: ZoneInfo | None) -> pl.Expr:
     midnight_after = pl.col("occurred_at").dt.convert_time_zone(name).dt.offset_by("1d").dt.convert_time_zone("UTC")
     end = (midnight_after - _MICROSECOND).cast(EVENT_FRAME["occurred_at"])
     return pl.when(pl.col("precision") == "day").then(end).otherwise(pl.col("occurred_at"))
+
+
+def _repeating(rows: pl.DataFrame) -> bool:
+    """Whether an event names an object twice."""
+    several = rows.select("objects").filter(pl.col("objects").list.len() > 1).with_row_index()
+    named = several.explode("objects").unnest("objects").select("index", "type", "id")
+    return named.n_unique() < named.height
 
 
 def _slim(rows: pl.DataFrame) -> pl.DataFrame:

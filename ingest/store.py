@@ -1,7 +1,7 @@
 """Storing one load step: stage, insert what is missing, relate, verify, mark.
 
 Nothing here depends on having been run once: a step that was killed at any point is finished by `repair`, and
-the same rows offered again add nothing. Events come first, then what is derived from them, and the mark last.
+the same rows offered again add nothing. The mark comes last: what a batch without it has left is made anew.
 """
 
 from __future__ import annotations
@@ -22,11 +22,6 @@ from kernel.warehouse import Query, Warehouse, load_query, parquet
 __all__ = ["EventStore", "Origin", "Stored"]
 
 NAMES_AT_ONCE = 2_000
-
-Outcome = Mapping[str, int]
-"""What a batch brought, as batch_outcome.sql gives it."""
-
-NOTHING: Outcome = {"stored": 0, "repeated": 0, "contested": 0, "conflicts": 0}
 
 
 def _sql(name: str) -> Query:
@@ -56,8 +51,8 @@ class EventStore:
         open_batches = self._warehouse.read_for_write(_sql("open_batches"), {"tenant": tenant})
         for row in open_batches.to_dicts():
             batch = row["batch"]
-            self._warehouse.command(_sql("clear_event_objects"), {"tenant": tenant, "batch": batch})
-            self._relate(Origin(tenant, row["source"], row["load_id"]), batch, None, None)
+            self._warehouse.delete(_sql("clear_event_objects"), {"tenant": tenant, "batch": batch})
+            self._relate(Origin(tenant, row["source"], row["load_id"]), batch)
         return open_batches.height
 
     def store(
@@ -86,54 +81,51 @@ class EventStore:
             ClickHouse refused, or an event is missing after the insert; what was stored is finished by `repair`.
         """
         with self._warehouse.writing():
+            self._store_names(origin.tenant, step.names)
             batch = self._next_batch()
             self._mark(origin, batch, state=0)
-            table: str | None = f"incoming_{uuid4().hex}" if step.rows else None
-            try:
-                brought = NOTHING if table is None else self._store_events(origin, batch, step, table, own)
-                if brought is None:  # other copies count too: what follows is read from the stored events
-                    self._end(table)
-                    table = None
-                if not step.objects.is_empty():
-                    renamed = step.objects.rename({"type": "object_type", "id": "object_id"})
-                    self._append("object_attributes", origin, batch, renamed)
-                if not step.links.is_empty():
-                    self._append("object_links", origin, batch, step.links)
-                stored = self._relate(origin, batch, brought, table)
-            finally:
-                self._end(table)
+            if not step.objects.is_empty():
+                renamed = step.objects.rename({"type": "object_type", "id": "object_id"})
+                self._append("object_attributes", origin, batch, renamed)
+            if not step.links.is_empty():
+                self._append("object_links", origin, batch, step.links)
+            alone = step.rows > 0 and self._store_events(origin, batch, step, own)
+            stored = self._marked(origin, batch, step.rows, 0) if alone else self._relate(origin, batch)
             self._warehouse.release_memory()
             return stored
-
-    def _end(self, table: str | None) -> None:
-        if table is not None:
-            self._warehouse.command(_sql("end_incoming"), {"table": table})
 
     def _next_batch(self) -> int:
         """Batches are numbered by the microsecond they began, and always upwards."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
 
-    def _store_events(self, origin: Origin, batch: int, step: Step, table: str, own: int | None) -> Outcome | None:
-        """Store what is not stored yet, and see that it is. What the batch brought, where all of it was new."""
-        self._store_names(origin.tenant, step.names)
-        scope: dict[str, Any] = {"table": table, "tenant": origin.tenant}
+    def _store_events(self, origin: Origin, batch: int, step: Step, own: int | None) -> bool:
+        """Store what is not stored yet, and see that it is. Whether all of it was new and no other copy counts: then
+        its relations are stored too."""
+        table = f"incoming_{uuid4().hex}"
+        scope: dict[str, Any] = {"table": table, "tenant": origin.tenant, "batch": batch}
         self._warehouse.command(_sql("begin_incoming"), {"table": table})
-        self._warehouse.insert_parquet(table, step.events, step.columns)
-        known = 0
-        if own is None or own != self._held(origin) or step.names["source"] != [origin.source]:
-            known = int(self._warehouse.read_for_write(_sql("known_events"), scope).item())
-        ingested = {"batch": batch, "mode": origin.mode, "ingested_at": self._clock.now()}
-        self._warehouse.command(_sql("store_events"), scope | ingested | {"known": known})
-        brought: Outcome | None = None
-        if known == 0 and step.distinct:
-            brought = self._outcome(_sql("batch_of_new_events"), {"tenant": origin.tenant, "batch": batch})
-            missing = step.rows - brought["stored"]
-        else:
-            missing = int(self._warehouse.read_for_write(_sql("missing_events"), scope).item())
+        try:
+            self._warehouse.insert_parquet(table, step.events, step.columns)
+            known = 0
+            if own is None or own != self._held(origin) or step.names["source"] != [origin.source]:
+                known = int(self._warehouse.read_for_write(_sql("known_events"), scope).item())
+            ingested = {"mode": origin.mode, "ingested_at": self._clock.now(), "known": known}
+            events = (_sql("store_events"), scope | ingested)
+            alone = known == 0 and step.distinct
+            if alone:
+                here = scope | {"held_batch": 0, "contested": 0}
+                names = ("store_event_objects", "store_touched_objects")
+                self._warehouse.commands(events, *((_sql(name), here) for name in names))
+                missing = step.rows - int(self._warehouse.read_for_write(_sql("events_of_batch"), scope).item())
+            else:
+                self._warehouse.command(*events)
+                missing = int(self._warehouse.read_for_write(_sql("missing_events"), scope).item())
+        finally:
+            self._warehouse.command(_sql("end_incoming"), {"table": table})
         if missing:
             raise WarehouseError(f"{missing} events of a load step are not in the warehouse after their insert")
-        return brought
+        return alone
 
     def _held(self, origin: Origin) -> int:
         scope = {"tenant": origin.tenant, "source": origin.source}
@@ -168,27 +160,23 @@ class EventStore:
             frame = frame.with_columns(pl.col("changed_at").fill_null(epoch))
         self._warehouse.insert_parquet(table, parquet(frame))
 
-    def _relate(self, origin: Origin, batch: int, brought: Outcome | None, table: str | None) -> Stored:
-        """Everything that follows from the stored events of a batch, and its mark. `brought` is its outcome, if that
-        is known because all its events were new; then `table` holds just those events, and nobody else's copies."""
+    def _relate(self, origin: Origin, batch: int) -> Stored:
+        """Everything that follows from the stored events of a batch, and its mark."""
         scope: dict[str, Any] = {"tenant": origin.tenant, "batch": batch}
-        outcome = brought or self._outcome(_sql("batch_outcome"), scope)
-        here: dict[str, Any] = {"table": "events", "held_batch": batch}
-        if brought is not None and table is not None:
-            here = {"table": table, "held_batch": 0}
+        outcome = self._warehouse.read_for_write(_sql("batch_outcome"), scope).row(0, named=True)
+        here = scope | {"table": "events", "held_batch": batch, "contested": outcome["contested"]}
         if outcome["contested"] or outcome["repeated"]:
             if outcome["contested"]:
-                self._warehouse.command(_sql("clear_losing_relations"), scope)
+                self._warehouse.delete(_sql("clear_losing_relations"), scope)
             self._warehouse.command(_sql("store_winning_event_objects"), scope)
         elif outcome["stored"]:
-            self._warehouse.command(_sql("store_event_objects"), scope | here)
-        self._warehouse.command(_sql("store_touched_objects"), scope | here | {"contested": outcome["contested"]})
-        counts = {"stored": outcome["stored"], "conflicts": outcome["conflicts"]}
-        self._mark(origin, batch, state=1, **counts)
-        return Stored(**counts)
+            self._warehouse.command(_sql("store_event_objects"), here)
+        self._warehouse.command(_sql("store_touched_objects"), here)
+        return self._marked(origin, batch, outcome["stored"], outcome["conflicts"])
 
-    def _outcome(self, question: Query, scope: Mapping[str, Any]) -> Outcome:
-        return self._warehouse.read_for_write(question, scope).row(0, named=True)
+    def _marked(self, origin: Origin, batch: int, stored: int, conflicts: int) -> Stored:
+        self._mark(origin, batch, state=1, stored=stored, conflicts=conflicts)
+        return Stored(stored, conflicts)
 
     def _mark(self, origin: Origin, batch: int, *, state: int, stored: int = 0, conflicts: int = 0) -> None:
         self._warehouse.command(

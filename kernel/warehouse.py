@@ -15,6 +15,7 @@ import queue
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from kernel.settings import Settings
 
 DATABASE = "gembascope"
 READERS = 4
+EVENT_TABLES = ("events", "event_objects")
+WRITERS = 2
+"""Statements of one step that run side by side; all else is written one at a time."""
 OVER_BUDGET = {158, 159, 160, 241, 307, 396}
 """ClickHouse's codes for too many rows, too slow, too slow (estimated), memory, bytes and result rows."""
 
@@ -58,18 +62,20 @@ class Warehouse:
         self._lock_file: io.TextIOWrapper | None = None
         self._write_lock = threading.RLock()
         self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._writers: queue.LifoQueue[Any] = queue.LifoQueue()
         self._opened: list[Any] = []
         self._connect_arguments = self._locate()
         try:
             bootstrap = self._connect(database=None, reading=False)
             create = "CREATE DATABASE IF NOT EXISTS {name:Identifier} ENGINE = Atomic"
             bootstrap.command(create, {"name": self.database})
-            self._writer: Any = self._connect(database=self.database, reading=False)
         except BaseException:
             self.close()
             raise
         for _ in range(READERS):
             self._readers.put(None)
+        for _ in range(WRITERS):
+            self._writers.put(None)
 
     def _locate(self) -> dict[str, Any]:
         secret = self._settings.warehouse_url
@@ -118,30 +124,25 @@ class Warehouse:
         return client
 
     @contextmanager
-    def _reader(self) -> Iterator[Any]:
-        client = self._readers.get()
+    def _client(self, *, reading: bool) -> Iterator[Any]:
+        """One of the clients for reading or writing, for this thread alone; connected when it is first needed."""
+        clients = self._readers if reading else self._writers
+        client = clients.get()
         try:
             if client is None:
-                client = self._connect(database=self.database, reading=True)
+                client = self._connect(database=self.database, reading=reading)
             yield client
         except BaseException:
             self._discard(client)
             client = None
             raise
         finally:
-            self._readers.put(client)
+            clients.put(client)
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
-        with self._write_lock:
-            if self._writer is None:
-                self._writer = self._connect(database=self.database, reading=False)
-            try:
-                yield self._writer
-            except BaseException:
-                self._discard(self._writer)
-                self._writer = None
-                raise
+        with self._write_lock, self._client(reading=False) as client:
+            yield client
 
     def _discard(self, client: Any) -> None:
         """Close a client after an error: the embedded engine leaves the half answer of a query that failed in its
@@ -160,7 +161,7 @@ class Warehouse:
         WarehouseError
             ClickHouse refused it; the message holds no data.
         """
-        with self._reader() as client, _translated(query.name):
+        with self._client(reading=True) as client, _translated(query.name):
             return _frame(client.query_arrow(query.text, parameters=dict(parameters or {})))
 
     def read_for_write(self, query: Query, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -172,6 +173,17 @@ class Warehouse:
         """Run a statement that gives no rows (DDL, INSERT … SELECT)."""
         with self._writing() as client, _translated(query.name):
             client.command(query.text, parameters=dict(parameters or {}))
+
+    def commands(self, *statements: tuple[Query, Mapping[str, Any]]) -> None:
+        """Run statements that do not read what the others write, side by side; the first error when all have ended."""
+
+        def run(query: Query, parameters: Mapping[str, Any]) -> None:
+            with self._client(reading=False) as client, _translated(query.name):
+                client.command(query.text, parameters=dict(parameters))
+
+        with self._write_lock, ThreadPoolExecutor(WRITERS, thread_name_prefix="write") as pool:
+            for done in [pool.submit(run, *statement) for statement in statements]:
+                done.result()
 
     def insert_parquet(self, table: str, data: bytes, columns: Sequence[str] | None = None) -> None:
         """Append Parquet bytes to `table`, columns by name; resent by the driver, it still counts once.
@@ -193,6 +205,32 @@ class Warehouse:
         """Hold all writes of this process: for a sequence that must not interleave."""
         with self._write_lock:
             yield
+
+    @contextmanager
+    def merges_put_off(self) -> Iterator[None]:
+        """Let the embedded engine merge events later: during a long load it would merge the same rows again and again,
+        and while they are read it would take half the processors. A server merges as it likes."""
+        if self._lock_file is None:
+            yield
+            return
+        for table in EVENT_TABLES:
+            self.command(Query("stop_merges", "SYSTEM STOP MERGES {table:Identifier}"), {"table": table})
+        try:
+            yield
+        finally:
+            self._start_merges()
+
+    def _start_merges(self) -> None:
+        for table in EVENT_TABLES:
+            self.command(Query("start_merges", "SYSTEM START MERGES {table:Identifier}"), {"table": table})
+
+    def delete(self, query: Query, parameters: Mapping[str, Any]) -> None:
+        """Run a DELETE. It is done by who merges, and would wait for ever for merges that are put off: here they begin
+        again, and nobody puts them off while it runs."""
+        with self._write_lock:
+            if self._lock_file is not None:
+                self._start_merges()
+            self.command(query, parameters)
 
     def release_memory(self) -> None:
         """Let the embedded engine give freed memory back: after each step of a long load, else it keeps the peaks."""

@@ -66,9 +66,9 @@ def rebuild_derived(
     """
     if warehouse.read_for_write(_sql("follows_links"), build).item():
         invalidate()
-        warehouse.command(_sql("forget_derived_relations"), build)
-        warehouse.command(_sql("forget_reached_objects"), build)
-        warehouse.command(_sql("forget_crossed_links"), build)
+        warehouse.delete(_sql("forget_derived_relations"), build)
+        warehouse.delete(_sql("forget_reached_objects"), build)
+        warehouse.delete(_sql("forget_crossed_links"), build)
     if definition.links:
         warehouse.command(_sql("store_crossed_links"), build | _pairs(definition))
         _derive(warehouse, build | {"incremental": 0}, definition)

@@ -20,9 +20,6 @@ from mining.promises import promised
 RANGE_ROWS = 2_000_000
 """Relations per part of a full build: what bounds its memory."""
 
-UNKNOWN_FACTS = {"tied": 1, "started": 1, "attributed": 1}
-"""For a build that has not asked `projection_facts`, which reads the whole log: right for every log, and slower."""
-
 NO_DEFINITION = "00" * 16
 """The hash of no definition: what is projected with it must be built anew."""
 
@@ -83,20 +80,20 @@ def refresh(
                 projected = state["version"] if state else 0
                 version = _refresh_touched(warehouse, build | promises, projected=projected, conflicts=conflicts > 0)
             else:
-                _build_all(warehouse, build | promises, progress)
+                with warehouse.merges_put_off():
+                    _build_all(warehouse, build | promises, progress)
         recorded(definition.hash.hex(), version)
         return Refreshed("touched" if since else "full", through, version)
 
 
 def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[int, int], None] | None) -> None:
     """Build beside the paths that readers see, and put the new ones in their place when they are all there."""
-    facts = warehouse.read_for_write(_sql("projection_facts"), build).row(0, named=True)
     cuts = warehouse.read_for_write(_sql("key_ranges"), build | {"rows": RANGE_ROWS})["object_id"].to_list()
     bounds = ["", *cuts, ""]
     warehouse.command(_sql("clear_rebuilt_paths"), build)
-    part = build | facts | {"table": "rebuilt_paths", "incremental": 0}
+    build = _with_facts(warehouse, build | {"table": "rebuilt_paths", "incremental": 0})
     for number, (after, upto) in enumerate(pairwise(bounds), start=1):
-        warehouse.command(_sql("build_case_paths"), part | {"after": after, "upto": upto})
+        warehouse.command(_sql("build_case_paths"), build | {"after": after, "upto": upto})
         if progress is not None:
             progress(number, len(bounds) - 1)
     warehouse.command(_sql("replace_case_paths"), build)
@@ -109,9 +106,8 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
     have. `projected`: the version of the last refresh that was finished."""
     before, newest = warehouse.read_for_write(_sql("touched_days"), build).row(0)
     # A refresh that was killed may have left newer rows than this one would write, if the clock was set back since.
-    build = build | {"version": max(build["version"], newest + 1)}
-    whole = {"after": "", "upto": "", "incremental": 1}
-    warehouse.command(_sql("build_case_paths"), build | UNKNOWN_FACTS | whole | {"table": "case_paths"})
+    build = build | {"version": max(build["version"], newest + 1), "table": "case_paths", "incremental": 1}
+    warehouse.command(_sql("build_case_paths"), _with_facts(warehouse, build) | {"after": "", "upto": ""})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)
     after, _ = warehouse.read_for_write(_sql("touched_days"), build).row(0)
@@ -121,6 +117,11 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
     elif days:
         _figures(warehouse, build, days)
     return int(build["version"])
+
+
+def _with_facts(warehouse: Warehouse, build: dict[str, Any]) -> dict[str, Any]:
+    """What the events to be read have: a build leaves out what would be done for what they have not."""
+    return build | warehouse.read_for_write(_sql("projection_facts"), build).row(0, named=True)
 
 
 def _figures(warehouse: Warehouse, build: dict[str, Any], days: list[Any]) -> None:

@@ -3,10 +3,10 @@
 SELECT DISTINCT object_type
 FROM
 (
-    SELECT toString(o.type) AS object_type
-    FROM events
-    ARRAY JOIN objects AS o
+    SELECT toString(object_type) AS object_type
+    FROM event_objects
     WHERE tenant = {tenant:String}
+        AND derived_for = ''
         AND batch IN (SELECT batch FROM batches WHERE tenant = {tenant:String} AND source = {source:String})
     UNION DISTINCT
     SELECT toString(object_type)

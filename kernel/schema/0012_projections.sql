@@ -7,7 +7,6 @@ CREATE TABLE IF NOT EXISTS projections
     definition_hash FixedString(16),
     object_type LowCardinality(String),
     through_batch UInt64,
-    cases UInt64,
     projected_at DateTime64(6, 'UTC')
 )
 ENGINE = ReplacingMergeTree(version)

@@ -3,7 +3,7 @@
 -- definition: activities, lifecycles, ranks, ends, case_attributes and takes (first | last | max), population_names,
 -- population_attributes, population_values; the part to build: object ids in (after, upto] ('' for no bound) and, when
 -- incremental is 1, only objects touched by batches in (since_batch, through_batch]; and what the events to be read may
--- have, for nothing is done for what they have not: tied (1: several sources, business dates or ranks), started (1:
+-- have (projection_facts.sql), for nothing is done for what they have not: tied (1: several sources, business dates or ranks), started (1:
 -- activities with a start), attributed (1: cases with attributes). 1 is always right. Events that the process's link
 -- paths reach belong to the case.
 -- The promises, one entry each: promise_froms ('' the start of the case) and promise_from_takes, promise_tos and
@@ -23,63 +23,57 @@ WITH
     (
         SELECT
             object_id,
+            toUnixTimestamp64Micro(order_at) AS stamp,
+            if(empty({ranks:Array(String)}), 0, toUInt32(indexOf({ranks:Array(String)}, activity))) AS rank,
+            if({tied:UInt8} = 0, '', toString(source)) AS named_source,
+            sequence,
+            event_id,
             toUInt32(sipHash64(activity)) AS activity_key,
             toUInt32(sipHash64(source)) AS source_key,
             actor_key,
-            outcome,
-            actor_kind,
-            toUnixTimestamp64Micro(order_at) AS stamp,
+            toInt8(outcome) AS outcome_key,
             if({tied:UInt8} = 0, 0, toUnixTimestamp64Micro(occurred_at)) AS low,
             if({tied:UInt8} = 0, 0, toUInt32([0, 999, 999999, 59999999, 0][toInt8(precision) + 1])) AS slack,
             if({tied:UInt8} = 0, 0, precision = 'day') AS is_day,
             if({started:UInt8} = 0, 0, ifNull(toUnixTimestamp64Micro(started_at), -1)) AS begun,
-            if(empty({ranks:Array(String)}), 0, toUInt32(indexOf({ranks:Array(String)}, activity))) AS rank,
-            sequence,
-            arrayMap(name -> JSONExtractRaw(attributes, name), {case_attributes:Array(String)}) AS extracted
+            arrayMap(name -> JSONExtractRaw(attributes, name), {case_attributes:Array(String)}) AS extracted,
+            actor_kind = 'human' AS by_human,
+            outcome = 'retry' AS is_retry
         FROM event_objects
         WHERE tenant = {tenant:String}
             AND object_type = {object_type:String}
             AND derived_for IN ('', {process:String})
             AND object_id > {after:String}
             AND ({upto:String} = '' OR object_id <= {upto:String})
-            AND
-            (
-                {incremental:UInt8} = 0
-                OR object_id IN
-                (
-                    SELECT object_id
-                    FROM touched_objects
-                    WHERE tenant = {tenant:String}
-                        AND object_type = {object_type:String}
-                        AND touched_for IN ('', {process:String})
-                        AND batch > {since_batch:UInt64}
-                        AND batch <= {through_batch:UInt64}
-                )
-            )
+            AND ({incremental:UInt8} = 0 OR object_id IN (
+                SELECT object_id
+                FROM touched(
+                    tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},
+                    since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64})))
             AND (empty({activities:Array(String)}) OR has({activities:Array(String)}, activity))
             AND (empty({lifecycles:Array(String)}) OR has({lifecycles:Array(String)}, lifecycle))
-        ORDER BY tenant, object_type, object_id, order_at, rank, source, sequence, event_id
+    ),
+    -- A case's events as tuples, in order: sorting them is cheaper than reading all events in their order, since parts of
+    -- the table overlap. The first five places are the order.
+    ordered AS
+    (
+        SELECT
+            object_id,
+            arraySort(groupArray((
+                stamp, rank, named_source, sequence, event_id, activity_key, source_key, actor_key, outcome_key, low, slack,
+                is_day, begun, extracted))) AS steps,
+            countIf(by_human) AS human,
+            countIf(is_retry) AS retry
+        FROM related
+        GROUP BY object_id
     ),
     paths AS
     (
         SELECT
-            object_id,
-            groupArray(activity_key) AS activity_keys,
-            groupArray(source_key) AS source_keys,
-            groupArray(actor_key) AS actor_keys,
-            groupArray(toInt8(outcome)) AS outcome_keys,
-            groupArray(stamp) AS stamps,
-            groupArrayIf(low, {tied:UInt8} = 1) AS lows,
-            groupArrayIf(slack, {tied:UInt8} = 1) AS slacks,
-            groupArrayIf(is_day, {tied:UInt8} = 1) AS days,
-            groupArrayIf(rank, {tied:UInt8} = 1) AS rank_keys,
-            groupArrayIf(begun, {started:UInt8} = 1) AS begins,
-            groupArray(sequence) AS sequences,
-            if(empty({case_attributes:Array(String)}), [], groupArray(extracted)) AS extracts,
-            countIf(actor_kind = 'human') AS human,
-            countIf(outcome = 'retry') AS retry
-        FROM related
-        GROUP BY object_id
+            object_id, human, retry, steps.1 AS stamps, steps.2 AS rank_keys, steps.4 AS sequences, steps.6 AS activity_keys,
+            steps.7 AS source_keys, steps.8 AS actor_keys, steps.9 AS outcome_keys, steps.10 AS lows, steps.11 AS slacks,
+            steps.12 AS days, steps.13 AS begins, steps.14 AS extracts
+        FROM ordered
     ),
     own AS
     (
@@ -93,20 +87,12 @@ WITH
                 AND object_id > {after:String}
                 AND ({upto:String} = '' OR object_id <= {upto:String})
                 AND attribute != ''
-                AND
-                (
-                    {incremental:UInt8} = 0
-                    OR object_id IN
-                    (
-                        SELECT object_id
-                        FROM touched_objects
-                        WHERE tenant = {tenant:String}
-                            AND object_type = {object_type:String}
-                            AND touched_for IN ('', {process:String})
-                            AND batch > {since_batch:UInt64}
-                            AND batch <= {through_batch:UInt64}
-                    )
-                )
+                AND {attributed:UInt8} = 1
+                AND ({incremental:UInt8} = 0 OR object_id IN (
+                    SELECT object_id
+                    FROM touched(
+                        tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},
+                        since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64})))
             GROUP BY object_id, attribute
             ORDER BY object_id, attribute
         )
@@ -320,7 +306,4 @@ SELECT
     retry,
     shown_attributes
 FROM promised
-SETTINGS
-    optimize_aggregation_in_order = 1,
-    optimize_read_in_order = 1,
-    query_plan_remove_redundant_sorting = 0
+SETTINGS optimize_on_insert = 0 -- one row per case: looking for copies among them costs a third of the build

@@ -18,61 +18,44 @@ WITH
     totals AS
     (
         SELECT
-            day, count() AS cases, countIf(state = 'complete') AS complete, sum(events) AS events_,
-            sum(assumed) AS assumed_, min(started_at) AS first_at, max(ended_at) AS last_at
-        FROM counted
-        GROUP BY day
-    ),
-    durations_ AS
-    (
-        SELECT day, arraySort(groupArray((state, lengths_us))) AS durations
+            day, sum(cases_) AS cases, sumIf(cases_, state = 'complete') AS complete, sum(events_) AS all_events,
+            sum(assumed_) AS all_assumed, min(first_) AS first_at, max(last_) AS last_at,
+            arraySort(groupArray((state, lengths_us))) AS durations
         FROM
         (
             SELECT
-                day, state,
+                day, state, count() AS cases_, sum(events) AS events_, sum(assumed) AS assumed_, min(started_at) AS first_,
+                max(ended_at) AS last_,
                 arraySort(groupArray(toUnixTimestamp64Micro(ended_at) - toUnixTimestamp64Micro(started_at))) AS lengths_us
             FROM counted
             GROUP BY day, state
         )
         GROUP BY day
     ),
-    edges_ AS
+    -- Steps of kind 1 lead to a case's first event, those of kind 2 from one event to the next, those of kind 3 away from
+    -- the last event: every event is led to once.
+    steps AS
     (
-        SELECT day, arraySort(groupArray((source, target, pairs, timed, wait_us))) AS edges
+        SELECT
+            day, arraySort(groupArrayIf((source, target, times, timed, wait_us), kind = 2)) AS edges,
+            sumMapIf([target], [times], kind != 3) AS led_to, arraySort(groupArrayIf((target, times), kind = 1)) AS starts,
+            arraySort(groupArrayIf((source, times), kind = 3)) AS ends
         FROM
         (
             SELECT
-                day, source, target, count() AS pairs, countIf(wait >= 0) AS timed, sumIf(wait, wait >= 0) AS wait_us
+                day, multiIf(place = 1, 1, place <= events, 2, 3) AS kind, source, target, count() AS times, countIf(wait >= 0) AS timed, sumIf(wait, wait >= 0) AS wait_us
             FROM counted
-            ARRAY JOIN arrayPopBack(activities) AS source, arrayPopFront(activities) AS target, waits_us AS wait
-            GROUP BY day, source, target
+            ARRAY JOIN
+                arrayPushFront(activities, 0) AS source,
+                arrayPushBack(activities, 0) AS target,
+                arrayPushBack(arrayPushFront(waits_us, 0), 0) AS wait,
+                range(1, events + 2) AS place
+            GROUP BY day, kind, source, target
         )
-        GROUP BY day
-    ),
-    nodes_ AS
-    (
-        SELECT day, arraySort(groupArray((activity, times))) AS nodes
-        FROM (SELECT day, activity, count() AS times FROM counted ARRAY JOIN activities AS activity GROUP BY day, activity)
-        GROUP BY day
-    ),
-    starts_ AS
-    (
-        SELECT day, arraySort(groupArray((activity, times))) AS starts
-        FROM (SELECT day, activities[1] AS activity, count() AS times FROM counted GROUP BY day, activity)
-        GROUP BY day
-    ),
-    ends_ AS
-    (
-        SELECT day, arraySort(groupArray((activity, times))) AS ends
-        FROM (SELECT day, activities[-1] AS activity, count() AS times FROM counted GROUP BY day, activity)
         GROUP BY day
     )
 SELECT
-    {tenant:String}, {process:String}, totals.day, {version:UInt64}, 0, cases, complete, events_, assumed_, first_at,
-    last_at, durations, edges, nodes, starts, ends
+    {tenant:String}, {process:String}, totals.day, {version:UInt64}, 0, cases, complete, all_events, all_assumed, first_at,
+    last_at, durations, edges, arrayZip(led_to.1, led_to.2), starts, ends
 FROM totals
-LEFT JOIN durations_ ON durations_.day = totals.day
-LEFT JOIN edges_ ON edges_.day = totals.day
-LEFT JOIN nodes_ ON nodes_.day = totals.day
-LEFT JOIN starts_ ON starts_.day = totals.day
-LEFT JOIN ends_ ON ends_.day = totals.day
+INNER JOIN steps ON steps.day = totals.day

@@ -1,7 +1,7 @@
 -- How far a process is projected: one row or none (definition_hash as hex, object_type, through_batch, version,
--- cases, projected_at). Parameters: tenant, process.
+-- projected_at). Parameters: tenant, process.
 SELECT
-    lower(hex(definition_hash)) AS definition_hash, toString(object_type) AS object_type, through_batch, version, cases,
+    lower(hex(definition_hash)) AS definition_hash, toString(object_type) AS object_type, through_batch, version,
     projected_at
 FROM projections FINAL
 WHERE tenant = {tenant:String} AND process = {process:String}

@@ -3,6 +3,4 @@
 INSERT INTO projections
 SELECT
     {tenant:String}, {process:String}, {version:UInt64}, unhex({definition_hash:String}), {object_type:String},
-    {through_batch:UInt64},
-    (SELECT count() FROM case_paths FINAL WHERE tenant = {tenant:String} AND process = {process:String}),
-    {projected_at:DateTime64(6, 'UTC')}
+    {through_batch:UInt64}, {projected_at:DateTime64(6, 'UTC')}

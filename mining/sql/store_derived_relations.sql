@@ -23,12 +23,10 @@ WITH reached AS
             OR case_id IN
             (
                 SELECT object_id
-                FROM touched_objects
-                WHERE tenant = {tenant:String}
-                    AND object_type = {object_type:String}
-                    AND touched_for = {process:String}
-                    AND batch > {since_batch:UInt64}
-                    AND batch <= {through_batch:UInt64}
+                FROM touched(
+                    tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},
+                    since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64})
+                WHERE touched_for != ''
             )
         )
 )

@@ -10,10 +10,7 @@ WHERE tenant = {tenant:String}
     AND object_id IN
     (
         SELECT object_id
-        FROM touched_objects
-        WHERE tenant = {tenant:String}
-            AND object_type = {far_type:String}
-            AND touched_for IN ('', {process:String})
-            AND batch > {since_batch:UInt64}
-            AND batch <= {through_batch:UInt64}
+        FROM touched(
+            tenant = {tenant:String}, object_type = {far_type:String}, process = {process:String},
+            since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64})
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -66,9 +66,12 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed_at(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]:
+def killed_at(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, number: int, *, backwards: bool = False
+) -> Iterator[list[str]]:
     """The call of that number to the warehouse, counted from 0, and all after it do not happen. Gives the names of the
-    queries and tables of the calls that do."""
+    queries and tables of the calls that do. Statements that run side by side are so many calls, one after the other, or
+    `backwards`."""
     calls: list[str] = []
 
     def counted(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,6 +86,12 @@ def killed_at(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, number: int
     with monkeypatch.context() as patch:
         for name in ("command", "insert_parquet", "read_for_write"):
             patch.setattr(warehouse, name, counted(getattr(warehouse, name)))
+
+        def commands(*statements: tuple[Query, Mapping[str, Any]]) -> None:
+            for statement in reversed(statements) if backwards else statements:
+                warehouse.command(*statement)
+
+        patch.setattr(warehouse, "commands", commands)
         yield calls
 
 
@@ -151,6 +160,35 @@ def test_a_step_killed_at_any_call_is_finished(
         refresh(warehouse, clock, tenant, process())
         for found, expected in zip(seen(warehouse, tenant), undisturbed, strict=True):
             assert found.equals(expected), number
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["events first", "relations first"])
+def test_a_step_of_new_events_killed_at_any_call_is_finished(
+    warehouse: Warehouse, clock: Clock, monkeypatch: pytest.MonkeyPatch, backwards: bool
+) -> None:
+    """Events and their relations are stored side by side: any of them may be there without the others."""
+    rows, told = whiteboard("A B", "A C D"), [Told("2", "region", "north")]
+
+    def step(tenant: str) -> Stored:
+        return File(warehouse, clock, tenant).step(frame(rows), object_frame(told))
+
+    whole = f"t{uuid4().hex[:20]}"
+    with killed_at(warehouse, monkeypatch, 10_000, backwards=backwards) as calls:
+        assert step(whole) == Stored(5, 0)
+    assert "batch_outcome" not in calls, "relations are stored beside the events"
+    refresh(warehouse, clock, whole, process())
+    expected = seen(warehouse, whole)
+    for number in range(len(calls)):
+        tenant = f"t{uuid4().hex[:20]}"
+        with pytest.raises(Killed), killed_at(warehouse, monkeypatch, number, backwards=backwards) as made:
+            step(tenant)
+        begun = "mark_batch" in made
+        assert EventStore(warehouse, clock).repair(tenant) == (1 if begun and made.count("mark_batch") == 1 else 0)
+        refresh(warehouse, clock, tenant, process())
+        step(tenant)
+        refresh(warehouse, clock, tenant, process())
+        for found, wanted in zip(seen(warehouse, tenant), expected, strict=True):
+            assert found.equals(wanted), number
 
 
 def test_a_repair_that_is_killed_is_repaired(
@@ -277,14 +315,13 @@ def test_a_business_date_sorts_at_the_end_of_its_day_where_it_was_written(
 def test_events_that_did_not_arrive_stop_the_step(
     warehouse: Warehouse, clock: Clock, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = warehouse.command
+    original = warehouse.commands
 
-    def losing(query: Query, parameters: Any = None) -> None:
-        if query.name != "store_events":
-            original(query, parameters)
+    def losing(*statements: tuple[Query, Mapping[str, Any]]) -> None:
+        original(*(statement for statement in statements if statement[0].name != "store_events"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(warehouse, "command", losing)
+        patch.setattr(warehouse, "commands", losing)
         with pytest.raises(WarehouseError, match="1 events of a load step are not in the warehouse"):
             File(warehouse, clock, tenant).step(frame([happened("A", "0m", "1")]))
     assert EventStore(warehouse, clock).repair(tenant) == 1

@@ -55,6 +55,52 @@ def test_parquet_goes_in_as_it_is(warehouse: Warehouse) -> None:
     warehouse.command(Query("drop", "DROP TABLE scratch"))
 
 
+def test_statements_side_by_side_all_run_and_the_first_error_is_told(warehouse: Warehouse) -> None:
+    warehouse.command(Query("make", "CREATE TABLE IF NOT EXISTS beside (a Int64) ENGINE = MergeTree ORDER BY a"))
+    add = Query("add", "INSERT INTO beside SELECT {a:Int64} + number FROM numbers(1000)")
+    wrong = Query("wrong", "INSERT INTO beside SELECT throwIf(1)")
+    warehouse.commands(*((add, {"a": number * 1000}) for number in range(5)))
+    with pytest.raises(WarehouseError, match="wrong: ClickHouse refused"):
+        warehouse.commands((wrong, {}), (add, {"a": 5000}))
+    warehouse.commands((add, {"a": 6000}))
+    found = warehouse.query(Query("all", "SELECT count(), uniqExact(a) FROM beside"))
+    warehouse.command(Query("drop", "DROP TABLE beside"))
+    assert found.row(0) == (7000, 7000)
+
+
+PUT_OFF = """
+import sys
+from pathlib import Path
+from kernel.clock import SystemClock
+from kernel.errors import WarehouseError
+from kernel.schema import migrate
+from kernel.settings import load_settings
+from kernel.warehouse import Query, Warehouse
+
+merge = Query("merge", "OPTIMIZE TABLE events FINAL")
+with Warehouse(load_settings(home=Path(sys.argv[1]))) as warehouse:
+    migrate(warehouse, SystemClock())
+    warehouse.command(Query("add", "INSERT INTO events (tenant, event_id) SELECT 't', 'e'"))
+    try:
+        with warehouse.merges_put_off():
+            warehouse.command(merge)
+    except WarehouseError as error:
+        print(error)
+    warehouse.command(merge)
+    print("merged")
+    with warehouse.merges_put_off():
+        warehouse.delete(Query("forget", "DELETE FROM events WHERE tenant = {tenant:String}"), {"tenant": "t"})
+    print(warehouse.query(Query("left", "SELECT count() FROM events")).item())
+"""
+
+
+def test_merges_that_were_put_off_are_made_after_an_error_and_before_a_delete(tmp_path: Path) -> None:
+    """In a process of its own: there is one embedded engine in each, and a DELETE that waits cannot be interrupted."""
+    script = [sys.executable, "-c", PUT_OFF, str(tmp_path)]
+    told = subprocess.run(script, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout.splitlines() == ["merge: ClickHouse refused (ABORTED, code 236)", "merged", "0"]
+
+
 def test_the_schema_is_applied_once(warehouse: Warehouse, clock: FixedClock) -> None:
     assert migrate(warehouse, clock) == []
 

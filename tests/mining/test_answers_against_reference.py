@@ -12,6 +12,7 @@ import generated_logs as generated
 import polars as pl
 import pytest
 import reference
+import reference_answers
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from logs import SOURCE, File, Happened, Told, frame, log, object_frame, process, stored
@@ -116,26 +117,26 @@ def check_answers(
     view: ProcessView, chosen: CaseFilter, every: list[reference.Path], ids: dict[tuple[str, ...], str]
 ) -> None:
     sequences = {variant: sequence for sequence, variant in ids.items()}
-    wanted = reference.selected(every, chosen, sequences)
-    assert asdict(log_summary(view, chosen)) == reference.log_summary(wanted)
-    same(directly_follows(view, chosen), reference.directly_follows(wanted))
-    same(directly_follows_frequency(view, chosen), reference.directly_follows_frequency(wanted))
-    same(activities(view, chosen), reference.activities(wanted))
+    wanted = reference_answers.selected(every, chosen, sequences)
+    assert asdict(log_summary(view, chosen)) == reference_answers.log_summary(wanted)
+    same(directly_follows(view, chosen), reference_answers.directly_follows(wanted))
+    same(directly_follows_frequency(view, chosen), reference_answers.directly_follows_frequency(wanted))
+    same(activities(view, chosen), reference_answers.activities(wanted))
     starts, ends = starts_and_ends(view, chosen)
-    expected_starts, expected_ends = reference.starts_and_ends(wanted)
+    expected_starts, expected_ends = reference_answers.starts_and_ends(wanted)
     same(starts, expected_starts)
     same(ends, expected_ends)
-    expected_variants = reference.variants(wanted, ids)
+    expected_variants = reference_answers.variants(wanted, ids)
     same(variants(view, chosen, top=ALL), expected_variants)
     same(variants(view, chosen, top=2), expected_variants[:2])
-    same(durations(view, chosen), reference.durations(wanted))
-    same(service_times(view, chosen), reference.service_times(wanted))
-    expected_bottlenecks = reference.bottlenecks(wanted, view.definition)
+    same(durations(view, chosen), reference_answers.durations(wanted))
+    same(service_times(view, chosen), reference_answers.service_times(wanted))
+    expected_bottlenecks = reference_answers.bottlenecks(wanted, view.definition)
     same(bottlenecks(view, chosen, top=1_000), expected_bottlenecks)
     same(bottlenecks(view, chosen, top=2), expected_bottlenecks[:2])
-    same(rework(view, chosen), reference.rework(wanted))
+    same(rework(view, chosen), reference_answers.rework(wanted))
     for between in ("actors", "sources"):
-        expected_handover = reference.handover(wanted, between)
+        expected_handover = reference_answers.handover(wanted, between)
         same(handover(view, chosen, between=between), expected_handover)
         same(handover(view, chosen, between=between, top=2), expected_handover[:2])
 
@@ -193,7 +194,7 @@ def test_every_filter_alone_selects_what_the_reference_selects(
     sequences = {variant: sequence for sequence, variant in ids.items()}
     for part in generated.FILTER_PARTS:
         chosen = data.draw(generated.filters(every, ids, {part}), label=part)
-        expected = reference.cases(reference.selected(every, chosen, sequences), "oldest", ids)
+        expected = reference_answers.cases(reference_answers.selected(every, chosen, sequences), "oldest", ids)
         same(cases(view, chosen, order_by="oldest").cases, expected)
 
 
@@ -206,8 +207,8 @@ def listed(selection: list[reference.Path], order_by: str, ids: dict[tuple[str, 
         "case": lambda row: 0,
     }
     if order_by not in ranks:
-        return reference.cases(selection, order_by, ids)
-    rows = reference.cases(selection, "oldest", ids)
+        return reference_answers.cases(selection, order_by, ids)
+    rows = reference_answers.cases(selection, "oldest", ids)
     return sorted(rows, key=lambda row: (ranks[order_by](row), row["case"].encode()))
 
 
@@ -231,12 +232,12 @@ def test_pages_of_cases_and_single_cases_equal_the_reference(
     view, every = held(warehouse, clock, rows, [], definition, len(rows))
     ids = variant_ids(view, every)
     chosen = data.draw(generated.filters(every, ids, {"until"}))
-    expected = listed(reference.selected(every, chosen), order_by, ids)
+    expected = listed(reference_answers.selected(every, chosen), order_by, ids)
     same(pages(view, chosen, order_by, page), expected)
     for path in every:
         found = case(view, path.case)
-        same(found.events.select(list(reference.case_events(path)[0])), reference.case_events(path))
-        assert found.events.drop("via").width == len(reference.case_events(path)[0])
+        same(found.events.select(list(reference_answers.case_events(path)[0])), reference_answers.case_events(path))
+        assert found.events.drop("via").width == len(reference_answers.case_events(path)[0])
         assert (found.case, found.state, found.assumed) == (path.case, path.state, sum(path.assumed))
         assert found.attributes == path.attributes
         part = case_part(view, path.case, first=1, most=2)
@@ -272,7 +273,7 @@ def test_frequencies_and_durations_from_day_figures_equal_those_from_paths(
     from_days = directly_follows_frequency(view, by_days)
     assert from_days.equals(directly_follows_frequency(view, by_paths))
     assert from_days.schema == directly_follows_frequency(view, by_paths).schema
-    same(from_days, reference.directly_follows_frequency(reference.selected(every, by_days)))
+    same(from_days, reference_answers.directly_follows_frequency(reference_answers.selected(every, by_days)))
     assert durations(view, by_days).equals(durations(view, by_paths))
     assert durations(view, by_days).schema == durations(view, by_paths).schema
 

@@ -96,7 +96,8 @@ def load_file(
         refresh(warehouse, clock, request.tenant, definition)
         view = ProcessView(warehouse, request.tenant, definition)
         reports.append(readiness(view, log=request.process))
-    for definition in _others_touched(processes, definitions, report):
+    others, problems = _others_touched(processes, definitions, report)
+    for definition in others:
         refresh(warehouse, clock, request.tenant, definition)
     document = asdict(report)
     document.pop("object_types")
@@ -105,28 +106,28 @@ def load_file(
     document["seconds"] = round((clock.now() - begun).total_seconds(), 3)
     document["processes"] = [definition.id for definition in definitions]
     document["readiness"] = reports
+    document["definition_problems"] = problems
     return document
 
 
 def _others_touched(
     processes: Processes, refreshed: list[ProcessDefinition], report: LoadReport
-) -> list[ProcessDefinition]:
-    """The other processes whose cases a load may have changed: of an object type that it names, or over link paths.
-
-    A file of definitions that is wrong is left out: it is told when it is asked about, and is no fault of the load.
-    """
+) -> tuple[list[ProcessDefinition], list[str]]:
+    """The other processes whose cases a load may have changed, of an object type that it names or over link paths; and
+    the problems of definitions that are wrong: they are no fault of the load, and their processes stay as they were."""
     done = {definition.id for definition in refreshed}
-    found = []
+    found, problems = [], []
     for path in sorted(processes.folder.glob("*.yaml")):
         if path.stem in done:
             continue
         try:
             definition = processes.get(path.stem)
-        except DefinitionError:
+        except DefinitionError as error:
+            problems += [str(problem) for problem in error.problems]
             continue
         if definition.links or definition.object_type in report.object_types:
             found.append(definition)
-    return found
+    return found, problems
 
 
 def define_processes(

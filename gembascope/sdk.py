@@ -97,6 +97,7 @@ class Report:
     guessed: Dict[str, str]
     already_loaded_at: datetime | None
     readiness: Dict[str, pl.DataFrame]
+    definition_problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,4 +372,5 @@ def _report(found: Document) -> Report:
         guessed=found["guessed"],
         already_loaded_at=instant_of(found["already_loaded_at"]),
         readiness={item["process"]: frame_of(item["readiness"], frames.READINESS) for item in found["readiness"]},
+        definition_problems=tuple(found["definition_problems"]),
     )

@@ -30,7 +30,7 @@ from kernel.settings import Settings
 
 DATABASE = "gembascope"
 READERS = 4
-EVENT_TABLES = ("events", "event_objects")
+LARGE_TABLES = ("events", "event_objects", "rebuilt_paths")
 WRITERS = 2
 """Statements of one step that run side by side; all else is written one at a time."""
 OVER_BUDGET = {158, 159, 160, 241, 307, 396}
@@ -208,12 +208,12 @@ class Warehouse:
 
     @contextmanager
     def merges_put_off(self) -> Iterator[None]:
-        """Let the embedded engine merge events later: during a long load it would merge the same rows again and again,
+        """Let the embedded engine merge later: during a long load it would merge the same rows again and again,
         and while they are read it would take half the processors. A server merges as it likes."""
         if self._lock_file is None:
             yield
             return
-        for table in EVENT_TABLES:
+        for table in LARGE_TABLES:
             self.command(Query("stop_merges", "SYSTEM STOP MERGES {table:Identifier}"), {"table": table})
         try:
             yield
@@ -221,7 +221,7 @@ class Warehouse:
             self._start_merges()
 
     def _start_merges(self) -> None:
-        for table in EVENT_TABLES:
+        for table in LARGE_TABLES:
             self.command(Query("start_merges", "SYSTEM START MERGES {table:Identifier}"), {"table": table})
 
     def delete(self, query: Query, parameters: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from kernel.warehouse import Query, Warehouse, load_query
 from mining.link_paths import rebuild_derived, refresh_derived
 from mining.promises import promised
 
-RANGE_ROWS = 2_000_000
+RANGE_ROWS = 2_600_000
 """Relations per part of a full build: what bounds its memory."""
 
 NO_DEFINITION = "00" * 16

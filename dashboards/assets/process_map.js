@@ -14,6 +14,8 @@
 (function () {
   "use strict";
 
+  const html = window.gembascope.element;
+
   const SVG = "http://www.w3.org/2000/svg";
   const MARGIN = 16;
   const READABLE_PX = 11;
@@ -23,14 +25,6 @@
   function svg(name, attributes, parent) {
     const made = document.createElementNS(SVG, name);
     for (const key in attributes) made.setAttribute(key, attributes[key]);
-    if (parent) parent.appendChild(made);
-    return made;
-  }
-
-  function html(name, className, parent, text) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
     if (parent) parent.appendChild(made);
     return made;
   }

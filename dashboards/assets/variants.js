@@ -3,13 +3,7 @@
 (function () {
   "use strict";
 
-  function html(name, className, parent, text) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    if (parent) parent.appendChild(made);
-    return made;
-  }
+  const html = window.gembascope.element;
 
   function chevrons(steps, parent) {
     const list = html("ol", "chevrons", parent);

@@ -122,5 +122,7 @@ def _print(report: Document) -> None:
     out.print(f"{report['file']}: {counts} in {report['seconds']:.1f} s")
     for readiness in report["readiness"]:
         render_readiness(readiness)
+    for wrong in report["definition_problems"]:
+        out.print(f"not brought up to date: {wrong}")
     if report["processes"]:
         out.print(f"next: gembascope map {report['processes'][0]}")

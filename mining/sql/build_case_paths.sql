@@ -32,11 +32,14 @@ WITH
             toUInt32(sipHash64(source)) AS source_key,
             actor_key,
             toInt8(outcome) AS outcome_key,
-            if({tied:UInt8} = 0, 0, toUnixTimestamp64Micro(occurred_at)) AS low,
-            if({tied:UInt8} = 0, 0, toUInt32([0, 999, 999999, 59999999, 0][toInt8(precision) + 1])) AS slack,
-            if({tied:UInt8} = 0, 0, precision = 'day') AS is_day,
-            if({started:UInt8} = 0, 0, ifNull(toUnixTimestamp64Micro(started_at), -1)) AS begun,
-            arrayMap(name -> JSONExtractRaw(attributes, name), {case_attributes:Array(String)}) AS extracted,
+            -- What few logs have: the earliest instant, the width of the precision, whether known to the day, the start.
+            if(({tied:UInt8} = 0) AND ({started:UInt8} = 0), [], [
+                toUnixTimestamp64Micro(occurred_at),
+                toInt64([0, 999, 999999, 59999999, 0][toInt8(precision) + 1]),
+                toInt64(precision = 'day'),
+                ifNull(toUnixTimestamp64Micro(started_at), -1)]) AS spans,
+            if(empty({case_attributes:Array(String)}), [],
+                arrayMap(name -> JSONExtractRaw(attributes, name), {case_attributes:Array(String)})) AS extracted,
             actor_kind = 'human' AS by_human,
             outcome = 'retry' AS is_retry
         FROM event_objects
@@ -60,8 +63,8 @@ WITH
         SELECT
             object_id,
             arraySort(groupArray((
-                stamp, rank, named_source, sequence, event_id, activity_key, source_key, actor_key, outcome_key, low, slack,
-                is_day, begun, extracted))) AS steps,
+                stamp, rank, named_source, sequence, event_id, activity_key, source_key, actor_key, outcome_key, spans,
+                extracted))) AS steps,
             countIf(by_human) AS human,
             countIf(is_retry) AS retry
         FROM related
@@ -71,8 +74,11 @@ WITH
     (
         SELECT
             object_id, human, retry, steps.1 AS stamps, steps.2 AS rank_keys, steps.4 AS sequences, steps.6 AS activity_keys,
-            steps.7 AS source_keys, steps.8 AS actor_keys, steps.9 AS outcome_keys, steps.10 AS lows, steps.11 AS slacks,
-            steps.12 AS days, steps.13 AS begins, steps.14 AS extracts
+            steps.7 AS source_keys, steps.8 AS actor_keys, steps.9 AS outcome_keys, steps.11 AS extracts,
+            if({tied:UInt8} = 0, [], arrayMap(span -> span[1], steps.10)) AS lows,
+            if({tied:UInt8} = 0, [], arrayMap(span -> span[2], steps.10)) AS slacks,
+            if({tied:UInt8} = 0, [], arrayMap(span -> span[3] = 1, steps.10)) AS days,
+            if({started:UInt8} = 0, [], arrayMap(span -> span[4], steps.10)) AS begins
         FROM ordered
     ),
     own AS

@@ -16,7 +16,7 @@ from dashboards.process_map import MapActivity, MapEdge, ProcessGraph, process_m
 
 ASSETS = Path(__file__).resolve().parents[2] / "dashboards" / "assets"
 CSS = (ASSETS / "process_map.css").read_text(encoding="utf-8")
-SCRIPT = (ASSETS / "process_map.js").read_text(encoding="utf-8")
+SCRIPT = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("elements.js", "process_map.js"))
 HOST = "http://map.test"
 
 EVIL = '<img src=x onerror="window.broken=1"><script>window.broken=1</script>'

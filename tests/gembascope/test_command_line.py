@@ -51,6 +51,21 @@ def small_log(path: Path, rows: int = 40) -> Path:
     return path
 
 
+def test_a_load_tells_which_definitions_were_too_wrong_to_be_brought_up_to_date(run: Run, tmp_path: Path) -> None:
+    log = small_log(tmp_path / "orders.csv")
+    processes = tmp_path / "home" / "tenants" / "local" / "processes"
+    processes.mkdir(parents=True)
+    (processes / "returns.yaml").write_text("id: returns\nobject_type: return\nowners: nobody\n")
+    ended = run("ingest", str(log), "--process", "orders", "--guess")
+    assert ended.returncode == 0, ended.stderr
+    assert "40 stored" in ended.stdout
+    told = [line for line in ended.stdout.splitlines() if line.startswith("not brought up to date: ")]
+    assert len(told) == 1
+    assert "returns.yaml:3: " in told[0]
+    document = json.loads(run("ingest", str(log), "--process", "orders", "--guess", "--json").stdout)
+    assert [told[0].partition(": ")[2]] == document["files"][0]["definition_problems"]
+
+
 def test_help_lists_every_command_in_a_blink(run: Run) -> None:
     shown = run("--help")
     assert shown.returncode == 0

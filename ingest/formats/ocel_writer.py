@@ -15,6 +15,7 @@ object attributes within 14 hours of the start of 1970, which mean "from the beg
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -31,7 +32,8 @@ import polars as pl
 
 from ingest.formats.ocel_sqlite_queries import quoted
 from ingest.formats.ocel_stage import Kinds, OcelStage, StagedObject
-from ingest.formats.ocel_values import BEGINNING, Kind, written, written_text
+from ingest.formats.ocel_values import BEGINNING, JSON_MARK, Kind, written, written_text
+from kernel.attributes import encode_value
 
 INSERT_ROWS = 5_000
 
@@ -151,7 +153,7 @@ class OcelSqliteWriter(_OcelWriter):
             for event in stage.events():
                 inserts.add("INSERT INTO event VALUES (?, ?)", (event.id, event.type))
                 cells = (
-                    written(event.attributes[name], kind) if name in event.attributes else None
+                    _cell(event.attributes[name], kind) if name in event.attributes else None
                     for name, kind in stage.event_kinds[event.type].items()
                 )
                 inserts.add(event_tables[event.type], (event.id, event.time, *cells))
@@ -242,13 +244,19 @@ def _object_rows(each: StagedObject, kinds: dict[str, Kind]) -> Iterable[tuple[A
     later = []
     for name, value, time in each.values:
         if time == BEGINNING and name not in first:
-            first[name] = written(value, kinds[name])
+            first[name] = _cell(value, kinds[name])
         else:
             later.append((name, value, time))
     yield (each.id, BEGINNING, None, *(first.get(name) for name in kinds))
     for name, value, time in later:
-        cells = (written(value, kind) if name == key else None for key, kind in kinds.items())
+        cells = (_cell(value, kind) if name == key else None for key, kind in kinds.items())
         yield (each.id, time, name, *cells)
+
+
+def _cell(value: Any, kind: Kind) -> str | int | float | bool:
+    """As `written`, for a cell of SQLite, which keeps a whole number in a REAL column as an integer: -0.0 as 0."""
+    negative_zero = isinstance(value, float) and value == 0 and math.copysign(1, value) < 0
+    return JSON_MARK + encode_value(value) if negative_zero else written(value, kind)
 
 
 def _declarations(kinds: Kinds) -> list[dict[str, Any]]:

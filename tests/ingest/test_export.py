@@ -76,6 +76,18 @@ def test_a_log_comes_back_equal(
         assert facts(warehouse, other, CURRENT, **mine) == values
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "xes.gz"])
+def test_the_sign_of_zero_comes_back(
+    warehouse: Warehouse, clock: FixedClock, tenant: str, tmp_path: Path, kind: str
+) -> None:
+    rows = [happened("A", f"{number}m", "1", attributes={"x": value}) for number, value in enumerate((0.0, -0.0, 1.5))]
+    store(warehouse, clock, tenant, process(), frame_of(rows))
+    path = tmp_path / f"log.{kind.replace('ocel-', '')}"
+    export_log(scope(warehouse, tenant, process()), path, kind)
+    load(warehouse, clock, f"{tenant}-back", path, kind)
+    assert facts(warehouse, f"{tenant}-back", EVENTS) == facts(warehouse, tenant, EVENTS)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_exported_and_loaded_again_in_its_own_tenant_adds_nothing(
     warehouse: Warehouse, clock: FixedClock, tenant: str, tmp_path: Path, kind: str

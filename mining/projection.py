@@ -110,7 +110,7 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
     warehouse.command(_sql("build_case_paths"), _with_facts(warehouse, build) | {"after": "", "upto": ""})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)
-    after, _ = warehouse.read_for_write(_sql("touched_days"), build).row(0)
+    after = warehouse.read_for_write(_sql("days_of_version"), build).item()
     days = sorted({*before, *after})
     if newest > projected:  # a refresh was killed between paths and figures: where its cases started is not known
         _figures(warehouse, build, [])

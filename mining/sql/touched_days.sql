@@ -1,4 +1,4 @@
--- UTC days on which the touched cases start, or did before: one row (days, ascending; version: the newest of their rows).
+-- UTC days on which the touched cases started, in every version of them: one row (days, ascending; version: the newest).
 -- Parameters: tenant, process, object_type, since_batch, through_batch.
 SELECT arraySort(groupUniqArrayIf(toDate32(started_at), is_deleted = 0)) AS days, max(version) AS version
 FROM case_paths

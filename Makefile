@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-# Each worker opens an engine of its own; tests of one file stay together, as they share servers and browsers.
-SIDE_BY_SIDE := -n 4 --dist loadfile
+# Each worker opens an engine of its own. Tests of one file stay together, as they share servers and browsers, until a
+# worker has nothing left to do.
+SIDE_BY_SIDE := -n 4 --dist worksteal
 
 .PHONY: setup run test check format bench lock clean
 

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -213,23 +213,23 @@ class Warehouse:
         if self._lock_file is None:
             yield
             return
-        for table in LARGE_TABLES:
-            self.command(Query("stop_merges", "SYSTEM STOP MERGES {table:Identifier}"), {"table": table})
+        self._merges("STOP")
         try:
             yield
         finally:
-            self._start_merges()
+            self._merges("START")
 
-    def _start_merges(self) -> None:
-        for table in LARGE_TABLES:
-            self.command(Query("start_merges", "SYSTEM START MERGES {table:Identifier}"), {"table": table})
+    def _merges(self, word: Literal["START", "STOP"]) -> None:
+        with self._writing() as client, _translated(f"{word.lower()} merges"):
+            for table in LARGE_TABLES:
+                client.command(f"SYSTEM {word} MERGES {{table:Identifier}}", parameters={"table": table})
 
     def delete(self, query: Query, parameters: Mapping[str, Any]) -> None:
         """Run a DELETE. It is done by who merges, and would wait for ever for merges that are put off: here they begin
         again, and nobody puts them off while it runs."""
         with self._write_lock:
             if self._lock_file is not None:
-                self._start_merges()
+                self._merges("START")
             self.command(query, parameters)
 
     def release_memory(self) -> None:

@@ -40,10 +40,10 @@ bench: setup
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock" \
+		--no-annotate --quiet --custom-compile-command "make lock" \
 		--output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group bench --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock" \
+		--no-annotate --quiet --custom-compile-command "make lock" \
 		--constraints requirements.lock --output-file benchmarks/requirements.lock
 
 clean:

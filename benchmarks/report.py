@@ -81,12 +81,16 @@ def _speed(section: Section, figure: Figure) -> str:
     )
 
 
+def _shown(measured: float) -> str:
+    return f"{measured:,.0f}" if measured >= 1_000 else f"{measured:.3g}"
+
+
 def _goals(results: Results) -> str:
     rows = []
     for goal in GOALS:
         ratio, verdict = goal.verdict(results)
-        rows.append((goal.what, f"{goal.events:,}", "" if ratio is None else f"{ratio:.3g}", verdict))
-    return "### Goals\n\n" + _table(("goal", "events", "measured ratio", ""), rows)
+        rows.append((goal.what, f"{goal.events:,}", "" if ratio is None else _shown(ratio), verdict))
+    return "### Goals\n\n" + _table(("goal", "events", "measured", ""), rows)
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

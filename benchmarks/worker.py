@@ -176,6 +176,7 @@ def xes(job: Job) -> Outcome:
             )
         elif "xes_stored" in job.tasks:
             with ours.opened(Path(job.home)) as engine:
+                outcome.measure("xes_opened", job.engine, lambda: None)  # what the opened engine itself holds
                 stored = outcome.measure("xes_stored", job.engine, lambda: engine.load_xes(path)).stored
             outcome.facts["xes"] = {"events": stored}
         else:

@@ -85,6 +85,7 @@ class Report:
     `processes`: the processes that hold it. `guessed`: meanings to columns that were taken from the header.
     `already_loaded_at`: when the same file was loaded before, None for a new one. `readiness`: by process, what its
     log is fit for; one row per aspect with `count`, `share`, `meaning` and `attention` (whether it limits answers).
+    `definition_problems`: of other processes, as `file:line: what is wrong`; those were not brought up to date.
     """
 
     received: int

@@ -32,7 +32,7 @@ from kernel.events import EVENT_FRAME
 from kernel.warehouse import Warehouse, load_query
 
 STEP_ROWS = 200_000
-"""Of a table. Every step is a part on disk, and few parts need less merging: half the step costs half as much again."""
+"""Of a table. Every step is a part on disk, and few parts need less merging."""
 SMALL_STEP_ROWS = 50_000
 """Of other files: reading them takes longer than storing, and small steps take little memory."""
 STEP_BYTES = 32 << 20

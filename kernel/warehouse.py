@@ -31,6 +31,7 @@ from kernel.settings import Settings
 DATABASE = "gembascope"
 READERS = 4
 LARGE_TABLES = ("events", "event_objects", "rebuilt_paths")
+"""Whose merges are put off while they are filled."""
 WRITERS = 2
 """Statements of one step that run side by side; all else is written one at a time."""
 OVER_BUDGET = {158, 159, 160, 241, 307, 396}

@@ -3,9 +3,9 @@
 -- definition: activities, lifecycles, ranks, ends, case_attributes and takes (first | last | max), population_names,
 -- population_attributes, population_values; the part to build: object ids in (after, upto] ('' for no bound) and, when
 -- incremental is 1, only objects touched by batches in (since_batch, through_batch]; and what the events to be read may
--- have (projection_facts.sql), for nothing is done for what they have not: tied (1: several sources, business dates or ranks), started (1:
--- activities with a start), attributed (1: cases with attributes). 1 is always right. Events that the process's link
--- paths reach belong to the case.
+-- have (projection_facts.sql), for nothing is done for what they have not: tied (1: several sources, business dates or
+-- ranks), started (1: activities with a start), attributed (1: cases with attributes). 1 is always right. Events that
+-- the process's link paths reach belong to the case.
 -- The promises, one entry each: promise_froms ('' the start of the case) and promise_from_takes, promise_tos and
 -- promise_to_takes, promise_units (elapsed | time | days | attribute), promise_amounts (microseconds or days),
 -- promise_attributes; and their curves (mining/due_curves.py): position_curves and due_curves (where the keys of the
@@ -312,4 +312,4 @@ SELECT
     retry,
     shown_attributes
 FROM promised
-SETTINGS optimize_on_insert = 0 -- one row per case: looking for copies among them costs a third of the build
+SETTINGS optimize_on_insert = 0 -- there is one row per case: looking for copies among them took a third of the insert

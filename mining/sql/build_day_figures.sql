@@ -43,7 +43,8 @@ WITH
         FROM
         (
             SELECT
-                day, multiIf(place = 1, 1, place <= events, 2, 3) AS kind, source, target, count() AS times, countIf(wait >= 0) AS timed, sumIf(wait, wait >= 0) AS wait_us
+                day, multiIf(place = 1, 1, place <= events, 2, 3) AS kind, source, target, count() AS times,
+                countIf(wait >= 0) AS timed, sumIf(wait, wait >= 0) AS wait_us
             FROM counted
             ARRAY JOIN
                 arrayPushFront(activities, 0) AS source,

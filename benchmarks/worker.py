@@ -135,7 +135,8 @@ def _sum(task: str, rows: list[Row]) -> Row:
 
 
 def refresh(job: Job) -> Outcome:
-    """Load new events of recent, then of scattered cases; each load and each refresh is measured."""
+    """Load new events of recent, then of scattered cases: each load, the merges that follow it and each refresh are
+    measured."""
     from benchmarks.engine_gembascope import opened
 
     outcome = Outcome()
@@ -144,6 +145,7 @@ def refresh(job: Job) -> Outcome:
         for which in ("recent", "scattered"):
             path = Path(job.files[which][0])
             added = outcome.measure(f"load_{which}", job.engine, partial(engine.load, path)).stored
+            outcome.measure(f"settle_{which}", job.engine, engine.settle)
             done = outcome.measure(f"refresh_{which}", job.engine, engine.refresh)
             after = engine.size()
             if done != "touched" or after != {"cases": before["cases"], "events": before["events"] + added}:

@@ -37,6 +37,51 @@ class Refreshed:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the events of a process have or had: a build leaves out what would be done for what they have not.
+
+    They are kept with the projection, so that a refresh need only look at what is new. More than is true costs time and
+    changes nothing.
+    """
+
+    sources: frozenset[str] = frozenset()
+    dated: bool = False  # business dates
+    started: bool = False  # activities with a start
+    attributed: bool = False  # objects with attributes
+
+    @classmethod
+    def read(cls, row: dict[str, Any]) -> Facts:
+        """From a row that has them among its columns."""
+        return cls(frozenset(row["sources"]), bool(row["dated"]), bool(row["started"]), bool(row["attributed"]))
+
+    def joined(self, other: Facts) -> Facts:
+        """What either has."""
+        return Facts(
+            self.sources | other.sources,
+            self.dated or other.dated,
+            self.started or other.started,
+            self.attributed or other.attributed,
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """As parameters of record_projection.sql."""
+        return {
+            "sources": sorted(self.sources),
+            "dated": int(self.dated),
+            "started": int(self.started),
+            "attributed": int(self.attributed),
+        }
+
+    def parameters(self, definition: ProcessDefinition) -> dict[str, int]:
+        """As parameters of build_case_paths.sql: what an order within a case or its attributes may depend on."""
+        return {
+            "tied": int(len(self.sources) > 1 or self.dated or bool(definition.order)),
+            "started": int(self.started),
+            "attributed": int(self.attributed or bool(definition.case_attributes)),
+        }
+
+
 def refresh(
     warehouse: Warehouse,
     clock: Clock,
@@ -67,14 +112,19 @@ def refresh(
         build = scope | window | _definition_parameters(definition) | {"version": version}
         record = scope | window | {"projected_at": clock.now()}
 
-        def recorded(definition_hash: str, version: int) -> None:
+        def recorded(definition_hash: str, version: int, facts: Facts) -> None:
             moment = {"definition_hash": definition_hash, "version": version}
-            warehouse.command(_sql("record_projection"), record | moment)
+            warehouse.command(_sql("record_projection"), record | moment | facts.stored())
 
         if since:
             refresh_derived(warehouse, build, definition)
         else:
-            rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1))
+            rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1, Facts()))
+        linked = {"incremental": int(since > 0), "linked": int(bool(definition.links))}
+        facts = Facts.read(warehouse.read_for_write(_sql("projection_facts"), build | linked).row(0, named=True))
+        if state is not None and since:
+            facts = facts.joined(Facts.read(state))
+        build = build | facts.parameters(definition)
         with promised(warehouse, clock, definition, scope | window) as promises:
             if since:
                 projected = state["version"] if state else 0
@@ -82,7 +132,7 @@ def refresh(
             else:
                 with warehouse.merges_put_off():
                     _build_all(warehouse, build | promises, progress)
-        recorded(definition.hash.hex(), version)
+        recorded(definition.hash.hex(), version, facts)
         return Refreshed("touched" if since else "full", through, version)
 
 
@@ -91,7 +141,7 @@ def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[
     cuts = warehouse.read_for_write(_sql("key_ranges"), build | {"rows": RANGE_ROWS})["object_id"].to_list()
     bounds = ["", *cuts, ""]
     warehouse.command(_sql("clear_rebuilt_paths"), build)
-    build = _with_facts(warehouse, build | {"table": "rebuilt_paths", "incremental": 0})
+    build = build | {"table": "rebuilt_paths", "incremental": 0}
     for number, (after, upto) in enumerate(pairwise(bounds), start=1):
         warehouse.command(_sql("build_case_paths"), build | {"after": after, "upto": upto})
         if progress is not None:
@@ -107,7 +157,7 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
     before, newest = warehouse.read_for_write(_sql("touched_days"), build).row(0)
     # A refresh that was killed may have left newer rows than this one would write, if the clock was set back since.
     build = build | {"version": max(build["version"], newest + 1), "table": "case_paths", "incremental": 1}
-    warehouse.command(_sql("build_case_paths"), _with_facts(warehouse, build) | {"after": "", "upto": ""})
+    warehouse.command(_sql("build_case_paths"), build | {"after": "", "upto": ""})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)
     after = warehouse.read_for_write(_sql("days_of_version"), build).item()
@@ -117,11 +167,6 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
     elif days:
         _figures(warehouse, build, days)
     return int(build["version"])
-
-
-def _with_facts(warehouse: Warehouse, build: dict[str, Any]) -> dict[str, Any]:
-    """What the events to be read have: a build leaves out what would be done for what they have not."""
-    return build | warehouse.read_for_write(_sql("projection_facts"), build).row(0, named=True)
 
 
 def _figures(warehouse: Warehouse, build: dict[str, Any], days: list[Any]) -> None:

@@ -1,27 +1,29 @@
--- What a build has to reckon with: one row of 0 or 1: tied (several sources, business dates or ranks decide the order),
--- started (activities with a start), attributed (cases with attributes). Of the whole log or, when incremental is 1, of
--- the objects touched by batches in (since_batch, through_batch].
--- Parameters: tenant, process, object_type, ranks, case_attributes, incremental, since_batch, through_batch.
+-- What the events of a process have, for a build leaves out what would be done for what they have not: one row: sources
+-- (ascending), and as 0 or 1: dated (business dates), started (activities with a start), attributed (objects with
+-- attributes). Of the whole log or, when incremental is 1, of what the batches in (since_batch, through_batch] brought
+-- and, when linked is 1, of all objects that they touched: link paths bring older events to a case.
+-- Parameters: tenant, process, object_type, incremental, linked, since_batch, through_batch.
 SELECT
-    toUInt8((uniqExact(source) > 1) OR (countIf(precision = 'day') > 0) OR notEmpty({ranks:Array(String)})) AS tied,
+    arraySort(groupUniqArray(toString(source))) AS sources,
+    toUInt8(countIf(precision = 'day') > 0) AS dated,
     toUInt8(count(started_at) > 0) AS started,
-    toUInt8(notEmpty({case_attributes:Array(String)}) OR (
+    toUInt8((
         SELECT count() > 0
         FROM object_attributes
         WHERE tenant = {tenant:String}
             AND object_type = {object_type:String}
             AND attribute != ''
-            AND ({incremental:UInt8} = 0 OR object_id IN (
-                SELECT object_id
-                FROM touched(
-                    tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},
-                    since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64}))))) AS attributed
+            AND ({incremental:UInt8} = 0 OR ((batch > {since_batch:UInt64}) AND (batch <= {through_batch:UInt64})))
+    )) AS attributed
 FROM event_objects
 WHERE tenant = {tenant:String}
     AND object_type = {object_type:String}
     AND derived_for IN ('', {process:String})
-    AND ({incremental:UInt8} = 0 OR object_id IN (
-        SELECT object_id
-        FROM touched(
-            tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},
-            since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64})))
+    AND (
+        {incremental:UInt8} = 0
+        OR ((batch > {since_batch:UInt64}) AND (batch <= {through_batch:UInt64}))
+        OR ({linked:UInt8} = 1 AND object_id IN (
+            SELECT object_id
+            FROM touched(
+                tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},
+                since_batch = {since_batch:UInt64}, through_batch = {through_batch:UInt64}))))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from examples import examples
 from exported_logs import (
     CURRENT,
     EVENTS,
@@ -44,7 +45,9 @@ from mining.filters import CaseFilter
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "xes.gz"])  # as xes, compressed
 @given(st.data())
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(3),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_a_log_comes_back_equal(
     warehouse: Warehouse, clock: FixedClock, tenant: str, kind: str, data: st.DataObject

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def paths(warehouse: Warehouse, clock: FixedClock, tenant: str, folder: Path, fi
 
 # The fixtures are the same for every example on purpose: each example has tenants of its own.
 @settings(
-    max_examples=5,
+    max_examples=examples(3),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import reference
 import reference_answers
+from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from logs import SOURCE, File, Happened, Told, frame, log, object_frame, process, stored
@@ -40,7 +41,7 @@ from mining.view import ProcessView
 
 Row = dict[str, Any]
 quick = settings(
-    max_examples=10,
+    max_examples=examples(5),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # every example is a load: shrinking takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.too_slow],

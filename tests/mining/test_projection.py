@@ -10,8 +10,10 @@ from logs import (
     START,
     File,
     Happened,
+    Told,
     frame,
     happened,
+    object_frame,
     process,
     stored,
     whiteboard,
@@ -168,6 +170,32 @@ def test_a_process_that_lost_all_its_cases_has_none(warehouse: Warehouse, clock:
     refresh(warehouse, clock, tenant, nothing.definition)
     assert log_summary(nothing).cases == 0
     assert content(warehouse, tenant).figures.is_empty()
+
+
+@pytest.mark.parametrize("refreshes", [1, 2])
+@pytest.mark.parametrize(
+    ("told", "values"),
+    [
+        pytest.param(happened("B", "0m", "1", sequence=9, source="earlier"), [], id="another source"),
+        pytest.param(happened("B", date(2024, 1, 5), "1"), [], id="a business date"),
+        pytest.param(happened("B", "5m", "1", started_at=START + timedelta(minutes=2)), [], id="a start"),
+        pytest.param(happened("B", "5m", "1"), [Told("1", "channel", "shop")], id="an attribute"),
+    ],
+)
+def test_what_only_a_later_load_brings_counts_then_and_in_later_refreshes(
+    warehouse: Warehouse, clock: Clock, tenant: str, told: Happened, values: list[Told], refreshes: int
+) -> None:
+    view = stored(warehouse, clock, tenant, frame(whiteboard("A", "A")))
+    plain = content(warehouse, tenant)
+    File(warehouse, clock, tenant, source=told.source).step(frame([told]), object_frame(values))
+    for number in range(refreshes):
+        if number > 0:
+            File(warehouse, clock, tenant).step(frame([happened("C", "9m", "1")]))
+        assert refresh(warehouse, clock, tenant, view.definition).kind == "touched"
+    refreshed = content(warehouse, tenant)
+    assert refreshed != plain
+    refresh(warehouse, clock, tenant, view.definition, full=True)
+    assert content(warehouse, tenant) == refreshed
 
 
 def test_only_touched_cases_are_rebuilt(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

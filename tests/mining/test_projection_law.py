@@ -9,6 +9,7 @@ from typing import Any
 import generated_logs as generated
 import pytest
 import reference
+from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from logs import (
@@ -41,7 +42,7 @@ DEFINITION = process(
     promises=generated.PROMISES,
 ).with_calendars(generated.CALENDARS)
 quick = settings(
-    max_examples=8,
+    max_examples=examples(5),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # every example is several loads: shrinking takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.too_slow],
@@ -127,7 +128,7 @@ def with_links(*paths: tuple[str, ...], process_id: str = "linked") -> ProcessDe
     return DEFINITION.model_copy(update={"id": process_id, "links": paths})
 
 
-@settings(quick, max_examples=4)  # three processes, each refreshed many times
+@settings(quick, max_examples=examples(2))  # three processes, each refreshed many times
 @given(
     rows=generated.linked_events(),
     links=generated.links(),

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from examples import examples
 from generated_calendars import AMOUNTS, OFFICE, ROUND_THE_CLOCK, calendar, definitions, due_by, local
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def at(text: str, activity: str = "A", name: str = "1", **more: Any) -> Happened
 
 
 @settings(
-    max_examples=10,
+    max_examples=examples(5),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

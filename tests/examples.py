@@ -1,0 +1,15 @@
+"""How much the costly laws try: every example of theirs is several loads.
+
+GEMBASCOPE_TEST_DEPTH multiplies it: 1 is what everyone can wait for, more is for a change of what the law is about.
+"""
+
+from __future__ import annotations
+
+import os
+
+DEPTH = int(os.environ.get("GEMBASCOPE_TEST_DEPTH", "1"))
+
+
+def examples(count: int) -> int:
+    """As `max_examples` of a law of which every example loads."""
+    return count * DEPTH

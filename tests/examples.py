@@ -1,6 +1,6 @@
-"""How much the costly laws try: every example of theirs is several loads.
+"""How much the costly laws try: many an example of theirs is several loads.
 
-GEMBASCOPE_TEST_DEPTH multiplies it: 1 is what everyone can wait for, more is for a change of what the law is about.
+GEMBASCOPE_TEST_DEPTH multiplies it: 1 is what everyone can wait for, more is for a change of what a law is about.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ DEPTH = int(os.environ.get("GEMBASCOPE_TEST_DEPTH", "1"))
 
 
 def examples(count: int) -> int:
-    """As `max_examples` of a law of which every example loads."""
+    """As `max_examples` of a law whose examples take long."""
     return count * DEPTH

@@ -1,4 +1,4 @@
-# setup, run, test, check, bench: what a person types. Only Python 3.11 or newer is needed beforehand.
+# setup, run, test, test-http, check, bench: what a person types. Only Python 3.11 or newer is needed beforehand.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
@@ -13,7 +13,7 @@ IN_MEMORY := $(if $(shell test "$(ROOM_KB)" -gt 2000000 2>/dev/null && echo room
 # second and a half on it.
 INSTALLED := --quiet --compile-bytecode
 
-.PHONY: setup run test check format bench lock clean
+.PHONY: setup run test test-http check format bench lock clean
 
 setup: $(READY)
 
@@ -29,6 +29,15 @@ run: setup
 
 test: setup
 	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+# The tests of the warehouse, and of what is asked of it, once more over ClickHouse's HTTP protocol.
+OVER_HTTP := tests/kernel/test_warehouse.py tests/ingest/test_store.py tests/ingest/test_bad_input.py \
+	tests/ingest/test_overlapping_exports.py tests/mining/test_projection.py tests/mining/test_projection_law.py \
+	tests/mining/test_filters.py tests/mining/test_answers_against_reference.py
+
+test-http: setup
+	$(IN_MEMORY) GEMBASCOPE_TEST_CLICKHOUSE=http GEMBASCOPE_TEST_DEPTH=0.4 \
+		$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(OVER_HTTP)
 
 check: setup
 	$(BIN)/ruff format --check .

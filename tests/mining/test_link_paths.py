@@ -224,7 +224,7 @@ def test_killed_before_any_statement_and_run_again_the_result_is_the_same(
 ) -> None:
     """The run again is a plain refresh, whatever was killed. Every parcel brings an earlier day to both cases. Killed
     before every other statement, at greater depth before each."""
-    every = 2 if DEPTH == 1 else 1
+    every = 1 if DEPTH > 1 else 2
     log.add(PLACED, PACKED, ORDER_TO_DELIVERY, Linked(("order", "O2"), ("delivery", "D1")))
     real = Warehouse.command
     scans: list[str] = []

@@ -45,7 +45,7 @@ from mining.filters import CaseFilter
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "xes.gz"])  # as xes, compressed
 @given(st.data())
 @settings(
-    max_examples=examples(3),
+    max_examples=examples(2),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -49,7 +49,7 @@ def paths(warehouse: Warehouse, clock: FixedClock, tenant: str, folder: Path, fi
 
 # The fixtures are the same for every example on purpose: each example has tenants of its own.
 @settings(
-    max_examples=examples(3),
+    max_examples=examples(2),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -41,7 +41,7 @@ from mining.view import ProcessView
 
 Row = dict[str, Any]
 quick = settings(
-    max_examples=examples(5),
+    max_examples=examples(4),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # every example is a load: shrinking takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.too_slow],

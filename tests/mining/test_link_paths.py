@@ -223,8 +223,8 @@ def test_killed_before_any_statement_and_run_again_the_result_is_the_same(
     log: Log, monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
     """The run again is a plain refresh, whatever was killed. Every parcel brings an earlier day to both cases. Killed
-    before every other statement, at greater depth before each."""
-    every = 1 if DEPTH > 1 else 2
+    before every third statement, at greater depth before each."""
+    every = 1 if DEPTH > 1 else 3
     log.add(PLACED, PACKED, ORDER_TO_DELIVERY, Linked(("order", "O2"), ("delivery", "D1")))
     real = Warehouse.command
     scans: list[str] = []

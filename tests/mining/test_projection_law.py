@@ -42,7 +42,7 @@ DEFINITION = process(
     promises=generated.PROMISES,
 ).with_calendars(generated.CALENDARS)
 quick = settings(
-    max_examples=examples(5),
+    max_examples=examples(4),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # every example is several loads: shrinking takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.too_slow],

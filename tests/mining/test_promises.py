@@ -45,7 +45,7 @@ def at(text: str, activity: str = "A", name: str = "1", **more: Any) -> Happened
 
 
 @settings(
-    max_examples=examples(5),
+    max_examples=examples(4),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -8,6 +8,8 @@ SIDE_BY_SIDE := -n 4 --dist worksteal
 # The engine flushes every write to disk. Tests end processes, never the power, so where there is room they write to memory.
 ROOM_KB := $(shell df --output=avail -k /dev/shm 2>/dev/null | tail -1)
 IN_MEMORY := $(if $(shell test "$(ROOM_KB)" -gt 2000000 2>/dev/null && echo room),TMPDIR=/dev/shm)
+# Tests start hundreds of processes: each would compile the project again where Python may not keep what it compiles.
+FOR_TESTS := PYTHONDONTWRITEBYTECODE= $(IN_MEMORY)
 
 # Compiled at installation: some environments forbid Python to keep what it compiles, and then every command would spend a
 # second and a half on it.
@@ -28,7 +30,7 @@ run: setup
 	$(BIN)/gembascope demo
 
 test: setup
-	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(FOR_TESTS) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # The tests of the warehouse, and of what is asked of it, once more over ClickHouse's HTTP protocol.
 OVER_HTTP := tests/kernel/test_warehouse.py tests/ingest/test_store.py tests/ingest/test_bad_input.py \
@@ -36,7 +38,7 @@ OVER_HTTP := tests/kernel/test_warehouse.py tests/ingest/test_store.py tests/ing
 	tests/mining/test_filters.py tests/mining/test_answers_against_reference.py
 
 test-http: setup
-	$(IN_MEMORY) GEMBASCOPE_TEST_CLICKHOUSE=http GEMBASCOPE_TEST_DEPTH=0.4 \
+	$(FOR_TESTS) GEMBASCOPE_TEST_CLICKHOUSE=http GEMBASCOPE_TEST_DEPTH=0.4 \
 		$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(OVER_HTTP)
 
 check: setup
@@ -44,7 +46,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(IN_MEMORY) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(FOR_TESTS) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 format: setup
 	$(BIN)/ruff format .

@@ -71,7 +71,7 @@ def rebuild_derived(
         warehouse.delete(_sql("forget_crossed_links"), build)
     if definition.links:
         warehouse.command(_sql("store_crossed_links"), build | _pairs(definition))
-        _derive(warehouse, build | {"incremental": 0}, definition)
+        _derive(warehouse, build, definition)
 
 
 def refresh_derived(warehouse: Warehouse, build: dict[str, Any], definition: ProcessDefinition) -> None:
@@ -83,7 +83,7 @@ def refresh_derived(warehouse: Warehouse, build: dict[str, Any], definition: Pro
     for step in reversed(steps(definition)):
         crossing = {"near_type": step.near_type, "far_type": step.far_type}
         warehouse.command(_sql("touch_nearer_objects"), build | crossing)
-    _derive(warehouse, build | {"incremental": 1}, definition)
+    _derive(warehouse, build, definition)
 
 
 def _derive(warehouse: Warehouse, build: dict[str, Any], definition: ProcessDefinition) -> None:

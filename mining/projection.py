@@ -109,7 +109,9 @@ def refresh(
         if since and through == since:
             return Refreshed("current", through, state["version"] if state else 0)
         window = {"since_batch": since, "through_batch": through, "object_type": definition.object_type}
-        build = scope | window | _definition_parameters(definition) | {"version": version}
+        build = (
+            scope | window | _definition_parameters(definition) | {"version": version, "incremental": int(since > 0)}
+        )
         record = scope | window | {"projected_at": clock.now()}
 
         def recorded(definition_hash: str, version: int, facts: Facts) -> None:
@@ -120,8 +122,8 @@ def refresh(
             refresh_derived(warehouse, build, definition)
         else:
             rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1, Facts()))
-        linked = {"incremental": int(since > 0), "linked": int(bool(definition.links))}
-        facts = Facts.read(warehouse.read_for_write(_sql("projection_facts"), build | linked).row(0, named=True))
+        asked = build | {"linked": int(bool(definition.links))}
+        facts = Facts.read(warehouse.read_for_write(_sql("projection_facts"), asked).row(0, named=True))
         if state is not None and since:
             facts = facts.joined(Facts.read(state))
         build = build | facts.parameters(definition)
@@ -141,7 +143,7 @@ def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[
     cuts = warehouse.read_for_write(_sql("key_ranges"), build | {"rows": RANGE_ROWS})["object_id"].to_list()
     bounds = ["", *cuts, ""]
     warehouse.command(_sql("clear_rebuilt_paths"), build)
-    build = build | {"table": "rebuilt_paths", "incremental": 0}
+    build = build | {"table": "rebuilt_paths"}
     for number, (after, upto) in enumerate(pairwise(bounds), start=1):
         warehouse.command(_sql("build_case_paths"), build | {"after": after, "upto": upto})
         if progress is not None:
@@ -156,7 +158,7 @@ def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: 
     have. `projected`: the version of the last refresh that was finished."""
     before, newest = warehouse.read_for_write(_sql("touched_days"), build).row(0)
     # A refresh that was killed may have left newer rows than this one would write, if the clock was set back since.
-    build = build | {"version": max(build["version"], newest + 1), "table": "case_paths", "incremental": 1}
+    build = build | {"version": max(build["version"], newest + 1), "table": "case_paths"}
     warehouse.command(_sql("build_case_paths"), build | {"after": "", "upto": ""})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)

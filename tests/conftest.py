@@ -17,25 +17,6 @@ from kernel.settings import load_settings
 from kernel.warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
-SLOW = (
-    "gembascope/test_command_line.py",
-    "gembascope/test_service.py",
-    "mining/test_link_paths.py",
-    "mining/test_projection_law.py",
-    "mining/test_answers_against_reference.py",
-    "ingest/test_store.py",
-    "ingest/test_export.py",
-    "browser/test_walk.py",
-    "benchmarks/test_harness.py",
-)
-"""Files that take longest. They come first, else the last of them keeps one worker busy when the others have ended."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def late(item: pytest.Item) -> bool:
-        return not item.path.as_posix().endswith(SLOW)
-
-    items.sort(key=late)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from examples import DEPTH
 from logs import (
     CASE_TYPE,
     LOAD_ID,
@@ -134,17 +133,18 @@ def calls_of_a_step(warehouse: Warehouse, clock: Clock, monkeypatch: pytest.Monk
     return calls
 
 
-@pytest.mark.parametrize("repairing", [True, False], ids=["repair then again", "again then repair"])
+@pytest.mark.parametrize(
+    ("repairing", "every"), [(True, 1), (False, 3)], ids=["repair then again", "again then repair"]
+)
 def test_a_step_killed_at_any_call_is_finished(
     warehouse: Warehouse,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     undisturbed: list[pl.DataFrame],
     repairing: bool,
+    every: int,
 ) -> None:
-    """Each call is one of the two ways finished, at greater depth both ways."""
-    numbers = range(len(calls_of_a_step(warehouse, clock, monkeypatch)))
-    for number in numbers if DEPTH > 1 else numbers[int(repairing) :: 2]:
+    for number in range(0, len(calls_of_a_step(warehouse, clock, monkeypatch)), every):
         tenant = f"t{uuid4().hex[:20]}"
         first_step(warehouse, clock, tenant)
         with pytest.raises(Killed), killed_at(warehouse, monkeypatch, number) as calls:

@@ -6,7 +6,6 @@ import gzip
 from pathlib import Path
 
 import pytest
-from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xes_traces import CASE, NAME, NOON, SEED, joined, read, reason, trace
@@ -168,7 +167,7 @@ def test_a_gzip_without_its_end_is_refused(tmp_path: Path) -> None:
         list(XesReader(path, object_type="case").batches())
 
 
-@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_cut_and_changed_files_are_refused_or_quarantined(tmp_path: Path, data: st.DataObject) -> None:
     mutated = bytearray(SEED)

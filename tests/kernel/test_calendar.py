@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from examples import examples
 from generated_calendars import MINUTE, OFFICE, ROUND_THE_CLOCK, WEEK, calendar, definitions, local, with_instants
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,7 +51,7 @@ def runs(start: datetime, minutes: list[bool]) -> Iterator[tuple[datetime, datet
         at = end
 
 
-@settings(deadline=None, max_examples=examples(40))
+@settings(deadline=None, max_examples=80)
 @given(case=definitions(), first=st.integers(-2 * 1440, 1440), minutes=st.integers(1, 3 * 1440))
 def test_openings_are_what_the_wall_clock_says(case: tuple[dict[str, Any], datetime], first: int, minutes: int) -> None:
     raw, midnight = case
@@ -67,7 +66,7 @@ def test_openings_are_what_the_wall_clock_says(case: tuple[dict[str, Any], datet
         assert tested.next_open(start) == start + expected.index(True) * MINUTE
 
 
-@settings(deadline=None, max_examples=examples(30))
+@settings(deadline=None, max_examples=60)
 @given(case=definitions(), first=st.integers(-2 * 1440, 1440), share=st.floats(0, 1))
 def test_adding_working_time_counts_open_minutes(
     case: tuple[dict[str, Any], datetime], first: int, share: float
@@ -84,7 +83,7 @@ def test_adding_working_time_counts_open_minutes(
     assert calendar(**raw).add_working_time(start, amount * MINUTE) == at
 
 
-@settings(deadline=None, max_examples=examples(30))
+@settings(deadline=None, max_examples=60)
 @given(case=definitions(), first=st.integers(-2 * 1440, 1440), days=st.integers(1, 4))
 def test_adding_working_days_ends_with_the_last_opening_of_a_date(
     case: tuple[dict[str, Any], datetime], first: int, days: int

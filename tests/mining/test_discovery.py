@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import frame, stored, whiteboard
@@ -95,20 +94,20 @@ def test_the_written_models_of_a_public_log_replay_it(public_log: tuple[ProcessV
         assert all(game.accepts(path) for path in paths)
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases=CASES, noise=st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]))
 def test_any_log_gives_the_tree_that_pm4py_finds(cases: list[Word], noise: float) -> None:
     assert model_of(cases, noise).process_tree == pm4py_tree(log_of(cases), noise)
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases=CASES)
 def test_without_noise_every_case_is_a_word_of_the_model(cases: list[Word]) -> None:
     words = words_of_tree(model_of(cases).tree)
     assert {case for case in cases if len(case) <= LENGTH} <= words
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases=CASES, data=st.data())
 def test_the_order_of_variants_changes_nothing(cases: list[Word], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(cases))

@@ -7,14 +7,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from examples import DEPTH
 from logs import NO_OBJECTS, PROCESS, START, File, Happened, Linked, frame, happened, link_frame
+from projected import content
 
 from kernel.clock import Clock
 from kernel.process import ProcessDefinition
 from kernel.warehouse import Query, Warehouse
 from mining import link_paths, projection
 from mining.cases import case, cases
+from mining.directly_follows import starts_and_ends
 from mining.filters import CaseFilter
 from mining.projection import refresh
 from mining.readiness import readiness
@@ -102,6 +103,17 @@ def test_a_late_link_rebuilds_the_cases_that_it_reaches_and_no_other(log: Log) -
     assert after["O2"] == before["O2"]
     assert log.add(PARCEL_TO_DELIVERY, source="carrier") == "touched"  # told once more
     assert log.told() == {"O1": ["Placed", "Scanned"], "O2": ["Placed"]}
+
+
+def test_an_older_event_that_a_link_brings_is_ordered_as_in_a_full_build(log: Log) -> None:
+    """Of another source and at the same instant: then sources decide, as they never had to in this process."""
+    log.add(of("Placed", "20m", ("order", "O1"), sequence=1), ORDER_TO_DELIVERY)
+    log.add(of("Scanned", "20m", ("parcel", "P1"), sequence=9, source="carrier"))
+    assert log.add(PARCEL_TO_DELIVERY) == "touched"
+    refreshed = content(log.warehouse, log.tenant)
+    assert [start for start, _ in starts_and_ends(log.view)[0].rows()] == ["Scanned"]
+    log.refresh(full=True)
+    assert content(log.warehouse, log.tenant) == refreshed
 
 
 def test_late_events_of_a_reached_object_rebuild_its_case(log: Log) -> None:
@@ -222,15 +234,13 @@ class Killed(Exception):
 def test_killed_before_any_statement_and_run_again_the_result_is_the_same(
     log: Log, monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
-    """The run again is a plain refresh, whatever was killed. Every parcel brings an earlier day to both cases. Killed
-    before every third statement, at greater depth before each."""
-    every = 1 if DEPTH > 1 else 3
+    """The run again is a plain refresh, whatever was killed. Every parcel brings an earlier day to both cases."""
     log.add(PLACED, PACKED, ORDER_TO_DELIVERY, Linked(("order", "O2"), ("delivery", "D1")))
     real = Warehouse.command
     scans: list[str] = []
     finished = False
     while not finished:
-        limit = len(scans) * every
+        limit = len(scans)
         scans.insert(0, f"Scanned {limit}")
         parcel = ("parcel", f"P{limit}")
         scan = of(scans[0], START - timedelta(days=limit + 1), parcel)
@@ -259,7 +269,7 @@ def test_killed_before_any_statement_and_run_again_the_result_is_the_same(
         days = Query("days", "SELECT day, cases FROM day_figures FINAL WHERE tenant = {tenant:String}")
         found = log.warehouse.read_for_write(days, {"tenant": log.tenant}).rows()
         assert found == [(scan.occurred_at.date(), 2)], f"killed after {done}"
-    assert len(scans) > 10 // every
+    assert len(scans) > 10
 
 
 def test_filters_apply_to_cases_with_reached_events(log: Log) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_languages import (
@@ -41,20 +40,20 @@ def test_an_unknown_kind_of_drawing_is_refused() -> None:
         model_of([tuple("ab")]).svg("png")
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(tree=TREES)
 def test_pnml_has_the_language_of_the_tree(tree: Tree) -> None:
     assert words_of_net(net_of_pnml(model_for(tree).pnml())) == words_of_tree(tree)
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cases=CASES)
 def test_bpmn_has_the_language_of_the_tree(cases: list[Word]) -> None:
     model = model_of(cases)
     assert words_of_net(net_of_bpmn(model.bpmn())) == words_of_tree(model.tree)
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tree=TREES)
 def test_the_net_is_a_workflow_net(tree: Tree) -> None:
     diagram = petri_diagram(tree)
@@ -69,7 +68,7 @@ def test_the_net_is_a_workflow_net(tree: Tree) -> None:
     assert len({(flow.source, flow.target) for flow in diagram.flows}) == len(diagram.flows)
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(tree=TREES, draw=st.sampled_from([bpmn_diagram, petri_diagram]))
 def test_nodes_stand_apart_and_lines_run_square_between_borders(tree: Tree, draw: Any) -> None:
     diagram: Diagram = draw(tree)
@@ -136,7 +135,7 @@ def test_bpmn_and_pnml_hold_every_name_as_it_is() -> None:
     assert named == set(HOSTILE)
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(names=st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40), min_size=1, max_size=4))
 def test_any_name_gives_well_formed_xml(names: list[str]) -> None:
     model = model_of([tuple(names)])

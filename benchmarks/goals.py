@@ -94,9 +94,13 @@ def _events_per_second(section: Section, _: Results) -> float | None:
 
 
 def _growth_of_recent(section: Section, results: Results) -> float | None:
-    """The refresh of recent cases in the large log beside that in the log that it is made of."""
+    """The refresh of recent cases in the large log beside that in the log that it is made of; None where they were
+    measured on two machines."""
+    smaller = results.section("refresh", LARGE)
+    if smaller is None or smaller.machine != section.machine:
+        return None
     large = _own(section, "refresh_recent", lambda figure: figure.cpu_s)
-    small = _own(results.section("refresh", LARGE), "refresh_recent", lambda figure: figure.cpu_s)
+    small = _own(smaller, "refresh_recent", lambda figure: figure.cpu_s)
     return large / small if large is not None and small else None
 
 

@@ -15,9 +15,6 @@ FORMATS = ("csv", "parquet", "ndjson", "xes", "ocel-json", "ocel-xml", "ocel-sql
 TABLES = ("csv", "parquet", "ndjson")
 OCEL = ("ocel-json", "ocel-xml", "ocel-sqlite")
 
-XES_BATCH_ROWS = 50_000
-"""Half of what other readers give at a time: its strings are held beside their columns."""
-
 
 @dataclass(frozen=True, slots=True)
 class XesKeys:
@@ -92,7 +89,6 @@ def open_log(
             start_key=keys.start,
             timezone=zone,
             limits=limits,
-            batch_rows=XES_BATCH_ROWS,
         )
     if kind == "ocel-json":
         from ingest.formats.ocel_json import OcelJsonReader

@@ -19,7 +19,7 @@ import polars as pl
 
 from ingest.ahead import ahead
 from ingest.files import OCEL, TABLES, XesKeys, open_log, open_table, recognise
-from ingest.formats.base import Batch, Limits, Rejected
+from ingest.formats.base import BATCH_ROWS, Batch, Limits, Rejected
 from ingest.mapping import Mapping, complete, zone
 from ingest.occurrences import TIE, Occurrences
 from ingest.quarantine import quarantine
@@ -32,9 +32,8 @@ from kernel.events import EVENT_FRAME
 from kernel.warehouse import Warehouse, load_query
 
 STEP_ROWS = 200_000
-"""Of a table. Every step is a part on disk, and few parts need less merging."""
-SMALL_STEP_ROWS = 50_000
-"""Of other files: reading them takes longer than storing, and small steps take little memory."""
+"""Of a table: every step is a part on disk, and few parts need less merging. Of other files every batch is a step: to
+read them takes longer than to store them, and small steps take little memory."""
 STEP_BYTES = 32 << 20
 UNMERGED_STEPS = 100
 """From here on a load lets the engine merge: questions about a log of too many parts would take too long."""
@@ -111,7 +110,7 @@ class Load:
         self._occurrences = Occurrences()
         self._ties = Occurrences(TIE)
         self._numbered = False
-        self._step_rows = SMALL_STEP_ROWS
+        self._step_rows = BATCH_ROWS
         self._own: int | None = 0  # stored so far; None when a later event of the file may be one of them
         self._started_at = clock.now()
         self._mapping = request.mapping

@@ -73,13 +73,21 @@ class Facts:
             "attributed": int(self.attributed),
         }
 
-    def parameters(self, definition: ProcessDefinition) -> dict[str, int]:
-        """As parameters of build_case_paths.sql: what an order within a case or its attributes may depend on."""
+    def parameters(self, definition: ProcessDefinition) -> dict[str, Any]:
+        """As parameters of the view built_cases: what an order within a case may depend on."""
         return {
             "tied": int(len(self.sources) > 1 or self.dated or bool(definition.order)),
             "started": int(self.started),
-            "attributed": int(self.attributed or bool(definition.case_attributes)),
+            "named_sources": sorted(self.sources),
         }
+
+    def query(self, definition: ProcessDefinition) -> Query:
+        """The cheapest that builds all that the cases have."""
+        if definition.promises:
+            return _sql("build_promised_paths")
+        if self.attributed or definition.case_attributes or definition.excluded:
+            return _sql("build_described_paths")
+        return _sql("build_plain_paths")
 
 
 def refresh(
@@ -127,25 +135,30 @@ def refresh(
         if state is not None and since:
             facts = facts.joined(Facts.read(state))
         build = build | facts.parameters(definition)
+        paths = facts.query(definition)
         with promised(warehouse, clock, definition, scope | window) as promises:
             if since:
                 projected = state["version"] if state else 0
-                version = _refresh_touched(warehouse, build | promises, projected=projected, conflicts=conflicts > 0)
+                version = _refresh_touched(
+                    warehouse, paths, build | promises, projected=projected, conflicts=conflicts > 0
+                )
             else:
                 with warehouse.merges_put_off():
-                    _build_all(warehouse, build | promises, progress)
+                    _build_all(warehouse, paths, build | promises, progress)
         recorded(definition.hash.hex(), version, facts)
         return Refreshed("touched" if since else "full", through, version)
 
 
-def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[int, int], None] | None) -> None:
-    """Build beside the paths that readers see, and put the new ones in their place when they are all there."""
+def _build_all(
+    warehouse: Warehouse, paths: Query, build: dict[str, Any], progress: Callable[[int, int], None] | None
+) -> None:
+    """Build with `paths` beside the rows that readers see, and put the new ones in their place when all are there."""
     cuts = warehouse.read_for_write(_sql("key_ranges"), build | {"rows": RANGE_ROWS})["object_id"].to_list()
     bounds = ["", *cuts, ""]
     warehouse.command(_sql("clear_rebuilt_paths"), build)
     build = build | {"table": "rebuilt_paths"}
     for number, (after, upto) in enumerate(pairwise(bounds), start=1):
-        warehouse.command(_sql("build_case_paths"), build | {"after": after, "upto": upto})
+        warehouse.command(paths, build | {"after": after, "upto": upto})
         if progress is not None:
             progress(number, len(bounds) - 1)
     warehouse.command(_sql("replace_case_paths"), build)
@@ -153,13 +166,17 @@ def _build_all(warehouse: Warehouse, build: dict[str, Any], progress: Callable[[
     _figures(warehouse, build, [])
 
 
-def _refresh_touched(warehouse: Warehouse, build: dict[str, Any], *, projected: int, conflicts: bool) -> int:
-    """Rebuild the touched cases, and the figures of the days on which they started or start now; the version that they
-    have. `projected`: the version of the last refresh that was finished."""
+def _refresh_touched(
+    warehouse: Warehouse, paths: Query, build: dict[str, Any], *, projected: int, conflicts: bool
+) -> int:
+    """Rebuild the touched cases with `paths`, and the figures of the days on which they started or start now.
+
+    `projected`: the version of the last refresh that was finished. Returns the version that the cases have now.
+    """
     before, newest = warehouse.read_for_write(_sql("touched_days"), build).row(0)
     # A refresh that was killed may have left newer rows than this one would write, if the clock was set back since.
     build = build | {"version": max(build["version"], newest + 1), "table": "case_paths"}
-    warehouse.command(_sql("build_case_paths"), build | {"after": "", "upto": ""})
+    warehouse.command(paths, build | {"after": "", "upto": ""})
     if conflicts:
         warehouse.command(_sql("remove_empty_cases"), build)
     after = warehouse.read_for_write(_sql("days_of_version"), build).item()

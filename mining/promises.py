@@ -26,12 +26,13 @@ def _sql(name: str) -> Query:
 def promised(
     warehouse: Warehouse, clock: Clock, definition: ProcessDefinition, window: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """The parameters of build_case_paths that tell of promises; the curves that they name last as long as the context.
+    """The parameters of build_promised_paths that tell of promises, none where a process has none; the curves that they
+    name last as long as the context.
 
     `window`: tenant, process, object_type, since_batch and through_batch of the refresh.
     """
     if not definition.promises:
-        yield _parameters(definition, Curves([])) | {"curves": NO_CURVES}
+        yield {}
         return
     years = warehouse.read_for_write(_sql("years_of_events"), window)["year"].to_list()
     curves = curves_of(definition, years)

@@ -10,7 +10,7 @@ import polars as pl
 
 from kernel.events import EVENT_FRAME, LINK_FRAME, OBJECT_FRAME
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 50_000
 """Rows per batch: enough for the warehouse (10,000 or more), little enough for bounded memory."""
 
 

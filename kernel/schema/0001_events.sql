@@ -7,8 +7,8 @@ CREATE TABLE IF NOT EXISTS events
 (
     tenant LowCardinality(String),
     source LowCardinality(String),
-    event_id FixedString(16),
-    content_hash FixedString(16),
+    event_id FixedString(16) CODEC(NONE),
+    content_hash FixedString(16) CODEC(NONE),
     revision UInt64,
     source_event_id String,
     activity LowCardinality(String),

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS event_objects
     order_at DateTime64(6, 'UTC') CODEC(Delta, LZ4),
     source LowCardinality(String),
     sequence UInt64 CODEC(Delta, LZ4),
-    event_id FixedString(16),
+    event_id FixedString(16) CODEC(NONE),
     activity LowCardinality(String),
     lifecycle LowCardinality(String),
     occurred_at DateTime64(6, 'UTC') CODEC(Delta, LZ4),

@@ -19,9 +19,11 @@ FOLDER = Path(__file__).parent
 
 DURABLE = (
     "non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, "
-    "min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1"
+    "min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1, "
+    "default_compression_codec = 'LZ4'"
 )
-"""Settings of every table that must survive a power cut: by default nothing is synced to disk."""
+"""Settings of every table: it must survive a power cut, and by default nothing is synced to disk; and large parts would
+be compressed with ZSTD, which saves an eighth of the disk and makes reading them up to twice as dear."""
 
 LEDGER = Query(
     "schema_ledger",

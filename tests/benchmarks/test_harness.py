@@ -170,6 +170,16 @@ def test_goals_of_speed_growth_and_memory_are_figures_of_our_own() -> None:
     assert "| 10,000,000 | 200,000 | missed |" in render(results)
 
 
+def test_growth_is_of_one_machine() -> None:
+    [growth] = [goal for goal in GOALS if goal.section == "large"]
+    results = Results()
+    small = _own("refresh", 10_000_000, refresh_recent=(1.0, 100.0))
+    small.machine["system"] = "another"
+    results.put(small)
+    results.put(_own("large", 50_000_000, refresh_recent=(1.2, 100.0)))
+    assert growth.verdict(results) == (None, "not measured")
+
+
 def test_the_table_goes_between_the_marks(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")

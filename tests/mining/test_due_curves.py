@@ -21,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def due_on(curves: Curves, number: int, start: datetime) -> datetime | None:
-    """What build_case_paths.sql does: one value of the curve that leads to positions, one of the curve back."""
+    """What build_promised_paths.sql does: one value of the curve that leads to positions, one of the curve back."""
     clock = curves.clocks[number]
     rows = sorted(curves.frame().rows())
 

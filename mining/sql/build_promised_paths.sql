@@ -1,0 +1,156 @@
+-- Build the paths of cases that have promises: one row of case_paths per case with at least one event of the process.
+-- Right for those without promises too, but dearer than build_described_paths.sql.
+-- Parameters: table (case_paths, or rebuilt_paths of the same shape), tenant, process, object_type, version; those of
+-- built_cases: activities, lifecycles, ranks, ends, case_attributes, named_sources, tied, started, after, upto, incremental,
+-- since_batch, through_batch; those of described_cases: takes, population_names, population_attributes, population_values.
+-- The promises, one entry each: promise_froms ('' the start of the case) and promise_from_takes, promise_tos and
+-- promise_to_takes, promise_units (elapsed | time | days | attribute), promise_amounts (microseconds or days),
+-- promise_attributes; and their curves (mining/due_curves.py): position_curves and due_curves (where the keys of the
+-- curve begin, 0 for none) in the table curves.
+INSERT INTO {table:Identifier}
+(
+    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, state, population,
+    events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
+    retries, attributes
+)
+WITH
+    -- Promises, one entry of each array per promise. Each step is a query of its own, else names would be expanded in
+    -- each other. begun: the place of the event that starts the clock, 0 for none.
+    begun AS
+    (
+        SELECT
+            described.*,
+            if(({started:UInt8} = 1) AND (begins[1] >= 0), begins[1], -1) AS known_start,
+            arrayMap(
+                (name, take) -> multiIf(
+                    name = '', 1,
+                    take = 'last', arrayLastIndex(key -> key = toUInt32(sipHash64(name)), activities),
+                    indexOf(activities, toUInt32(sipHash64(name)))),
+                {promise_froms:Array(String)}, {promise_from_takes:Array(String)}) AS from_places
+        FROM
+            described_cases(
+                tenant = {tenant:String},
+                process = {process:String},
+                object_type = {object_type:String},
+                activities = {activities:Array(String)},
+                lifecycles = {lifecycles:Array(String)},
+                ranks = {ranks:Array(String)},
+                ends = {ends:Array(String)},
+                case_attributes = {case_attributes:Array(String)},
+                named_sources = {named_sources:Array(String)},
+                tied = {tied:UInt8},
+                started = {started:UInt8},
+                after = {after:String},
+                upto = {upto:String},
+                incremental = {incremental:UInt8},
+                since_batch = {since_batch:UInt64},
+                through_batch = {through_batch:UInt64},
+                takes = {takes:Array(String)},
+                population_names = {population_names:Array(String)},
+                population_attributes = {population_attributes:Array(String)},
+                population_values = {population_values:Array(Array(String))}) AS described
+    ),
+    clocked AS
+    (
+        SELECT
+            begun.*,
+            arrayMap(
+                (name, place) -> multiIf(place = 0, -1, (name = '') AND (known_start >= 0), known_start, earliest[place]),
+                {promise_froms:Array(String)}, from_places) AS from_lows,
+            arrayMap(
+                (name, place) -> multiIf(place = 0, -1, (name = '') AND (known_start >= 0), known_start, stamps[place]),
+                {promise_froms:Array(String)}, from_places) AS from_stamps,
+            arrayMap(name -> attributes[name], {promise_attributes:Array(String)}) AS written_dues
+        FROM begun
+    ),
+    positioned AS
+    (
+        WITH (SELECT arrayPushFront(arraySort(groupArray(begins)), -1) FROM {curves:Identifier}) AS keys
+        SELECT
+            clocked.*,
+            arrayMap(
+                (low, names, take) -> multiIf(
+                    low < 0, 0,
+                    take = 'last',
+                    arrayLastIndex((key, stamp) -> (stamp >= low) AND has(names, key), activities, stamps),
+                    arrayFirstIndex((key, stamp) -> (stamp >= low) AND has(names, key), activities, stamps)),
+                from_lows,
+                arrayMap(names -> arrayMap(name -> toUInt32(sipHash64(name)), names), {promise_tos:Array(Array(String))}),
+                {promise_to_takes:Array(String)}) AS kept_places,
+            arrayMap(
+                (unit, low, stamp, curve) -> if(unit = 'days', intDiv(low + stamp, 2), stamp) + curve,
+                {promise_units:Array(String)}, from_lows, from_stamps, {position_curves:Array(Int64)}) AS clock_keys,
+            arrayMap(key -> transform(roundDown(key, keys), keys, arrayEnumerate(keys), 0), clock_keys) AS clock_places
+        FROM clocked
+    ),
+    aimed AS
+    (
+        WITH
+            (SELECT arrayPushFront(arraySort(groupArray((begins, y, upto))), (-1, -1, -1)) FROM {curves:Identifier}) AS pieces
+        SELECT
+            positioned.*,
+            arrayMap(
+                (unit, stamp, amount, curve, key, piece, written) -> multiIf(
+                    stamp < 0, -1,
+                    unit = 'attribute', multiIf(
+                        NOT match(written, '^(19[7-9]|2[0-2]\\d)\\d-\\d\\d-\\d\\d'), -1,
+                        toString(toDate32OrNull(left(written, 10))) != left(written, 10), -1,
+                        length(written) = 10, (toInt64(assumeNotNull(toDate32OrNull(written))) + 1) * 86400000000 - 1,
+                        NOT match(written, '^.{10}[T ]([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d([.]\\d{1,6})?)?(Z|[+-]([01]\\d|2[0-3]):?[0-5]\\d)$'), -1,
+                        ifNull(toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull(written, 6, 'UTC')), -1)),
+                    curve = 0, stamp + amount,
+                    piece.2 < 0, -1,
+                    least(piece.2 + (key - piece.1), piece.3) + amount),
+                {promise_units:Array(String)}, from_stamps, {promise_amounts:Array(Int64)},
+                {position_curves:Array(Int64)}, clock_keys, arrayMap(place -> pieces[place], clock_places), written_dues) AS targets
+        FROM positioned
+    ),
+    found AS
+    (
+        WITH (SELECT arrayPushFront(arraySort(groupArray(begins)), -1) FROM {curves:Identifier}) AS keys
+        SELECT
+            aimed.*,
+            arrayMap(
+                (target, curve, written) -> if((target < 0) OR (length(written) > 10), 0, curve),
+                targets, {due_curves:Array(Int64)}, written_dues) AS last_curves,
+            arrayMap(
+                (target, curve) -> transform(roundDown(target + curve, keys), keys, arrayEnumerate(keys), 0),
+                targets, last_curves) AS due_places
+        FROM aimed
+    ),
+    dated AS
+    (
+        WITH
+            (SELECT arrayPushFront(arraySort(groupArray((begins, y, upto))), (-1, -1, -1)) FROM {curves:Identifier}) AS pieces
+        SELECT
+            found.*,
+            arrayMap(
+                (target, curve, piece) -> multiIf(
+                    curve = 0, target,
+                    piece.2 < 0, -1,
+                    least(piece.2 + (target + curve - piece.1), piece.3)),
+                targets, last_curves, arrayMap(place -> pieces[place], due_places)) AS dues_us
+        FROM found
+    ),
+    promised AS
+    (
+        SELECT
+            dated.*,
+            arrayMap(us -> fromUnixTimestamp64Micro(if(us < 0, NULL, us), 'UTC'), dues_us) AS dues,
+            arrayMap(place -> fromUnixTimestamp64Micro(if(place = 0, NULL, stamps[place]), 'UTC'), kept_places) AS kepts,
+            arrayMap(
+                (due, place) -> multiIf(
+                    (due < 0) OR (place = 0), -1,
+                    (stamps[place] <= due) OR (earliest[place] < due), 0,
+                    stamps[place] - due),
+                dues_us, kept_places) AS lates_us,
+            arrayFilter((due, place) -> isNotNull(due) AND (place = 0), dues, kept_places) AS unkept,
+            if(notEmpty(unkept), arrayMin(unkept), arrayMax(arrayFilter(due -> isNotNull(due), dues))) AS due
+        FROM dated
+    )
+SELECT
+    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, due, dues, kepts, lates_us, state,
+    population, events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework,
+    human_touches, retries, attributes
+FROM promised
+SETTINGS optimize_on_insert = 0 -- there is one row per case: looking for copies among them took a third of the insert

@@ -79,7 +79,7 @@ def root(
     """Gembascope shows which orders, returns and invoices are stuck, what broke them and who must act.
 
     Exit codes: 0 done, 1 error, 2 wrong command line, 3 wrong input, 4 too many bad rows, 5 wrong definition,
-    6 wrong settings or home in use, 7 warehouse, 130 interrupted.
+    6 wrong settings or home in use, 7 warehouse, 8 not allowed, 9 state database, 130 interrupted.
     """
 
 

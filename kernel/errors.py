@@ -10,9 +10,15 @@
     │   ├── MappingError               a column is missing, ambiguous or of no use
     │   ├── TooManyBad                 more bad rows than --max-bad allows
     │   └── NotFound                   no such process, case, variant or object type
-    └── WarehouseError               the operator                       (code, name, query; never the data)
-        ├── WarehouseUnavailable       retryable
-        └── BudgetExceeded             the query passed its limit of time, memory or rows
+    ├── AccessError                  whoever asked
+    │   ├── SignInRefused              wrong name, password, key or token, or too many of them
+    │   └── NotAllowed                 known, and without the right to do this
+    ├── WarehouseError               the operator                       (code, name, query; never the data)
+    │   ├── WarehouseUnavailable       retryable
+    │   └── BudgetExceeded             the query passed its limit of time, memory or rows
+    └── StateError                   the operator                       (never the data)
+        ├── StateUnavailable           retryable
+        └── StateConflict              what was to be added is there already
 
 A row that cannot become an event raises nothing: it goes to quarantine with its reason and position
 (`ingest.quarantine`). Programming mistakes stay ValueError, TypeError and RuntimeError.
@@ -85,6 +91,20 @@ class NotFound(InputError):
     reason = "not_found"
 
 
+class AccessError(GembascopeError):
+    reason = "access"
+
+
+class SignInRefused(AccessError):
+    """Says the same whatever was wrong: who tries learns nothing."""
+
+    reason = "sign_in_refused"
+
+
+class NotAllowed(AccessError):
+    reason = "not_allowed"
+
+
 class WarehouseError(GembascopeError):
     """ClickHouse refused; `code` and `name` are its own, `query` names the .sql file."""
 
@@ -104,6 +124,21 @@ class BudgetExceeded(WarehouseError):
     reason = "budget_exceeded"
 
 
+class StateError(GembascopeError):
+    """The state database refused."""
+
+    reason = "state"
+
+
+class StateUnavailable(StateError):
+    reason = "state_unavailable"
+    retryable = True
+
+
+class StateConflict(StateError):
+    reason = "state_conflict"
+
+
 EXIT_CODES: dict[type[GembascopeError], int] = {
     GembascopeError: 1,
     InputError: 3,
@@ -111,6 +146,8 @@ EXIT_CODES: dict[type[GembascopeError], int] = {
     DefinitionError: 5,
     SettingsError: 6,
     WarehouseError: 7,
+    AccessError: 8,
+    StateError: 9,
 }
 """Exit code of the command line per error; the nearest ancestor decides. 0 is success, 2 a wrong
 command line, 130 an interrupted command."""

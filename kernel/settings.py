@@ -22,6 +22,14 @@ class Settings(BaseSettings):
         default=None,
         description="clickhouse://user:password@host:8123/database of a server; unset: embedded engine.",
     )
+    state_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://user:password@host:5432/database of users, keys and runs; unset: a file in the home.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key that API keys are checked with, the same for all processes; unset: one is made in the home.",
+    )
     tenant: str = Field(
         default="local", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Tenant that commands act for."
     )

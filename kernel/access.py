@@ -1,0 +1,141 @@
+"""The one place that decides who may do what. Everything is refused that is not granted here.
+
+A *principal* is a person who signed in, a key of a program, or a command of this machine. It has *grants*: a role
+within a scope, which is every process or one, and every store or one. A role is a set of permissions and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from kernel.errors import NotAllowed
+
+ANY = ""
+"""As process or store of a grant: all of them."""
+
+
+class Permission(StrEnum):
+    """What can be asked for."""
+
+    READ = "read"  # maps, lists, cases, findings, incidents
+    EXPORT = "export"  # whole logs and tables
+    LOAD = "load"  # send events and files
+    ACT = "act"  # acknowledge, comment, start a playbook
+    APPROVE = "approve"  # decide on a step that waits for approval
+    ADMINISTER = "administer"  # users, keys, sources, definitions
+
+
+class Open(Enum):
+    """Needs nothing: whoever asks is answered."""
+
+    OPEN = "open"
+
+
+OPEN = Open.OPEN
+Need = Permission | Open
+"""What an address needs."""
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.READ}),
+    Role.ANALYST: frozenset({Permission.READ, Permission.EXPORT}),
+    Role.OPERATOR: frozenset({Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ACT}),
+    Role.APPROVER: frozenset({Permission.READ, Permission.EXPORT, Permission.APPROVE}),
+    Role.ADMIN: frozenset({Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ADMINISTER}),
+}
+"""Who administers neither acts nor approves by that: those are grants of their own, to be kept apart."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One role within one scope."""
+
+    role: Role
+    process: str = ANY
+    store: str = ANY
+
+    def __str__(self) -> str:
+        scope = [f"{name}={value}" for name, value in (("process", self.process), ("store", self.store)) if value]
+        return f"{self.role.value} ({', '.join(scope)})" if scope else self.role.value
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `kind`: user, key, or local for a command of this machine. `id` is for the audit, `name` for people."""
+
+    tenant: str
+    kind: str
+    id: str
+    name: str
+    grants: frozenset[Grant]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a permission reaches in one process. `stores` None: every store; else only these."""
+
+    stores: frozenset[str] | None = None
+
+
+def reach(principal: Principal, permission: Permission, process: str = ANY) -> Reach | None:
+    """What the principal may do this to; None when it may not.
+
+    Without a process it is asked about what belongs to none, such as users: then only grants for every process count.
+    """
+    stores: set[str] = set()
+    for grant in principal.grants:
+        if permission not in PERMISSIONS[grant.role] or grant.process not in (ANY, process):
+            continue
+        if grant.store == ANY:
+            return Reach()
+        stores.add(grant.store)
+    return Reach(frozenset(stores)) if stores and process != ANY else None
+
+
+def require(principal: Principal, permission: Permission, process: str = ANY) -> Reach:
+    """As `reach`.
+
+    Raises
+    ------
+    NotAllowed
+        It may not; the message says which permission is missing, and names nothing that it may not see.
+    """
+    found = reach(principal, permission, process)
+    if found is None:
+        raise NotAllowed(f"{principal.name} has no grant to {permission.value} here")
+    return found
+
+
+_present: ContextVar[Principal | None] = ContextVar("principal", default=None)
+
+
+@contextmanager
+def acting_as(principal: Principal) -> Iterator[None]:
+    """While it lasts, and in what is begun from it, `present` is this principal."""
+    before = _present.set(principal)
+    try:
+        yield
+    finally:
+        _present.reset(before)
+
+
+def present() -> Principal | None:
+    """Who the request is from that is being answered here; None outside of one."""
+    return _present.get()
+
+
+def readable(principal: Principal, processes: Iterable[str]) -> list[str]:
+    """Those of the processes that the principal may read, in their order."""
+    return [process for process in processes if reach(principal, Permission.READ, process) is not None]

@@ -1,0 +1,70 @@
+"""Passwords: which are good enough, and how they are kept (Argon2id, RFC 9106)."""
+
+from __future__ import annotations
+
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from kernel.errors import InputError
+
+SHORTEST = 12
+LONGEST = 256
+"""Characters; hashing a longer one would only cost."""
+STRONG = 3
+"""Of zxcvbn's scores 0 to 4: at least 10^8 guesses by who knows its lists of passwords that leaked."""
+AT_ONCE = 2
+"""Hashes computed side by side: each takes 64 MiB and both cores."""
+
+
+class Passwords:
+    """Makes and checks hashes; one per process, as it keeps the load in bounds."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._turns = threading.Semaphore(AT_ONCE)
+        self._nobodys = self._hasher.hash("the password of nobody")
+
+    def hash(self, password: str, *, name: str = "") -> str:
+        """The hash of a new password of `name`.
+
+        Raises
+        ------
+        InputError
+            It is too short, too long or too easy to guess.
+        """
+        _check(password, name)
+        with self._turns:
+            return self._hasher.hash(password)
+
+    def right(self, password: str, kept: str | None) -> bool:
+        """Whether it is the password of which `kept` is the hash. Of nobody (None) it is wrong, after the same time."""
+        if len(password) > LONGEST:
+            return False
+        with self._turns:
+            try:
+                return self._hasher.verify(kept or self._nobodys, password) and kept is not None
+            except (VerificationError, InvalidHashError):
+                return False
+
+    def outdated(self, kept: str) -> bool:
+        """Whether a hash was made with less effort than new ones are."""
+        return self._hasher.check_needs_rehash(kept)
+
+    def again(self, password: str) -> str:
+        """A new hash of a password that was right, whatever one would say of it today."""
+        with self._turns:
+            return self._hasher.hash(password)
+
+
+def _check(password: str, name: str) -> None:
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise InputError(f"a password has {SHORTEST} to {LONGEST} characters")
+    from zxcvbn import zxcvbn  # its lists take a while to load, and passwords are seldom set
+
+    known_of_them = [part for part in (name, name.partition("@")[0], "gembascope") if part]
+    found = zxcvbn(password, user_inputs=known_of_them, max_length=LONGEST)
+    if found["score"] < STRONG:
+        said = found["feedback"]["warning"] or "it is too easy to guess"
+        raise InputError(f"that password will not do: {said.rstrip('.').lower()}. A few unusual words make a good one")

@@ -1,0 +1,158 @@
+"""Opening the state database, and transactions on it.
+
+Facts that shape it: SQLite has one writer, so a transaction that will write says so when it begins (BEGIN IMMEDIATE)
+and waits its turn in this process; one that turns into a writer half-way would fail instead of waiting. Python's
+sqlite3 begins transactions when it likes, so it is told not to. psycopg prepares a statement that it saw five times,
+and then partial indexes are not found: it is told not to as well.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+
+from kernel.errors import SettingsError, StateConflict, StateError, StateUnavailable
+from kernel.settings import Settings
+from kernel.state.migrating import migrate
+
+FILE = "state.sqlite"
+BUSY_MS = 30_000
+"""How long a writer waits for one of another process."""
+WRITES = "gembascope_writes"
+
+
+class State:
+    """The state database of an installation, open and at the newest schema.
+
+    Raises
+    ------
+    SettingsError
+        The URL is of no database that is known.
+    StateUnavailable
+        It does not answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._turn: threading.RLock | None = None
+        url = self._locate(settings)
+        self.engine = self._engine(url)
+        try:
+            with self.writing() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _locate(self, settings: Settings) -> URL:
+        if settings.state_url is None:
+            home = settings.home.expanduser().resolve()
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return _file_url(home / FILE)
+        try:
+            url = make_url(settings.state_url.get_secret_value())
+        except ArgumentError:
+            raise _unknown() from None
+        if url.get_backend_name() == "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+        raise _unknown()
+
+    def _engine(self, url: URL) -> Engine:
+        if url.get_backend_name() == "sqlite":
+            self._turn = threading.RLock()
+            engine = create_engine(url)
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        return create_engine(url, pool_pre_ping=True, connect_args={"prepare_threshold": None, "connect_timeout": 10})
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._turn is not None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes: all of it, or nothing when an error leaves it. Keep it short, and wait for nothing
+        within: on SQLite it is the only writer.
+
+        Raises
+        ------
+        StateUnavailable
+            The database does not answer, or another process writes for longer than half a minute.
+        StateError
+            It refused; the message holds no data.
+        """
+        with self._in_turn(), _translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{WRITES: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        with self._turn:
+            yield
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> State:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _file_url(path: Path) -> URL:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # nobody else's to read, whatever the umask says
+    return URL.create("sqlite+pysqlite", database=str(path))
+
+
+def _unknown() -> SettingsError:
+    return SettingsError(
+        "GEMBASCOPE_STATE_URL: expected postgresql://user:password@host:5432/database; unset: a file in the home"
+    )
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin below
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of the database as ours. Its texts repeat statements and values, so only their kind leaves this place."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise StateConflict("the state database has that already, or it refers to what is not there") from error
+    except OperationalError as error:
+        kind = type(error.orig).__name__
+        raise StateUnavailable(f"the state database does not answer ({kind})") from error
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
+        raise StateError(f"the state database refused ({type(error.orig).__name__} {code})".rstrip()) from error
+    except SQLAlchemyError as error:
+        raise StateError(f"the state database refused ({type(error).__name__})") from error

@@ -1,0 +1,71 @@
+"""Who may do what: a table of every role and permission, and the law of scopes."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernel.access import PERMISSIONS, Grant, Permission, Principal, Reach, Role, reach, readable, require
+from kernel.errors import NotAllowed
+
+MATRIX = {
+    #                  read  export load   act    approve administer
+    Role.VIEWER: (True, False, False, False, False, False),
+    Role.ANALYST: (True, True, False, False, False, False),
+    Role.OPERATOR: (True, True, True, True, False, False),
+    Role.APPROVER: (True, True, False, False, True, False),
+    Role.ADMIN: (True, True, True, False, False, True),
+}
+GRANTS = st.builds(
+    Grant,
+    st.sampled_from(list(Role)),
+    st.sampled_from(["", "returns", "orders"]),
+    st.sampled_from(["", "Köln", "Bonn"]),
+)
+
+
+def holder(*grants: Grant) -> Principal:
+    return Principal("t", "user", "1", "ana", frozenset(grants))
+
+
+@pytest.mark.parametrize(("role", "permission"), list(product(Role, Permission)))
+def test_a_role_may_do_what_the_table_says(role: Role, permission: Permission) -> None:
+    allowed = MATRIX[role][list(Permission).index(permission)]
+    assert (reach(holder(Grant(role)), permission, "returns") == Reach()) is allowed
+    assert (reach(holder(Grant(role)), permission) == Reach()) is allowed
+
+
+def test_who_has_no_grant_may_do_nothing() -> None:
+    assert not [permission for permission in Permission if reach(holder(), permission, "returns")]
+    with pytest.raises(NotAllowed, match="ana has no grant to read here"):
+        require(holder(), Permission.READ, "returns")
+
+
+def test_a_grant_for_one_process_or_store_reaches_no_further() -> None:
+    found = holder(
+        Grant(Role.VIEWER, "returns"), Grant(Role.VIEWER, "orders", "Köln"), Grant(Role.VIEWER, "orders", "Bonn")
+    )
+    assert reach(found, Permission.READ, "returns") == Reach()
+    assert reach(found, Permission.READ, "orders") == Reach(frozenset({"Köln", "Bonn"}))
+    assert reach(found, Permission.READ, "invoices") is None
+    assert reach(found, Permission.READ) is None  # of no process, such as the list of users
+    assert readable(found, ["orders", "invoices", "returns"]) == ["orders", "returns"]
+
+
+@given(st.frozensets(GRANTS, max_size=5), st.sampled_from(list(Permission)), st.sampled_from(["", "returns", "orders"]))
+def test_what_is_reached_is_the_union_of_what_each_grant_reaches(
+    grants: frozenset[Grant], permission: Permission, process: str
+) -> None:
+    def reaches(store: str) -> bool:
+        return any(
+            permission in PERMISSIONS[grant.role] and grant.process in ("", process) and grant.store in ("", store)
+            for grant in grants
+        )
+
+    found = reach(holder(*grants), permission, process)
+    for store in ("Köln", "Bonn", "Ulm"):
+        expected = reaches(store) if process else reaches("Ulm")
+        assert (found is not None and (found.stores is None or store in found.stores)) is expected

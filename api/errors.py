@@ -12,12 +12,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from kernel.errors import (
+    AccessError,
     BudgetExceeded,
     DefinitionError,
     GembascopeError,
     InputError,
     NotFound,
     SettingsError,
+    SignInRefused,
+    StateConflict,
+    StateError,
+    StateUnavailable,
     WarehouseError,
     WarehouseUnavailable,
 )
@@ -28,6 +33,11 @@ STATUS: dict[type[GembascopeError], int] = {
     DefinitionError: 422,
     InputError: 422,
     NotFound: 404,
+    AccessError: 403,
+    SignInRefused: 401,
+    StateError: 502,
+    StateUnavailable: 503,
+    StateConflict: 409,
     WarehouseError: 502,
     WarehouseUnavailable: 503,
     BudgetExceeded: 503,
@@ -47,15 +57,20 @@ def problem(status: int, reason: str, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
+def answer(error: GembascopeError) -> JSONResponse:
+    """The problem document of an expected failure."""
+    found = problem(status_of(error), error.reason, str(error), retryable=error.retryable)
+    if error.retryable:
+        found.headers["Retry-After"] = "1"
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the app as a problem document."""
 
     @app.exception_handler(GembascopeError)
     def expected(_: Request, error: GembascopeError) -> JSONResponse:
-        answer = problem(status_of(error), error.reason, str(error), retryable=error.retryable)
-        if error.retryable:
-            answer.headers["Retry-After"] = "1"
-        return answer
+        return answer(error)
 
     @app.exception_handler(RequestValidationError)
     def malformed(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,43 +1,50 @@
-"""The outermost layer: which hosts, who may come in, how much they may send, and what the browser may do.
+"""The outermost layer: which hosts, who may come in and how far, how much they may send, what the browser may do.
 
-API, pages, callbacks and websockets pass here alike. Until identity lands there is one token. Without it the service
-listens on loopback only and reading needs no token there, because the operating system's users are one trust domain;
-writing always needs a token, so that a page of another site cannot write through a visitor's browser.
+API, pages, callbacks and websockets pass here alike. Nobody comes past it without a permission for the address that
+they ask for (`api.permissions`): not without a credential, not with one that has no grant. What is not there and what
+is not theirs is answered the same. A page of another site cannot write through a visitor's browser: what a session
+writes comes from the same origin and carries the token of the session.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import errors
+from api.bodies import TooLarge, announces_more, limited
+from api.dressing import dressed
 from api.errors import problem, unexpected
+from api.permissions import Addresses
+from api.sign_in import FORM_BYTES, SIGN_IN_PATHS, SignIn
+from api.visitors import Visitor, Visitors, csrf_right
+from kernel.access import OPEN, Need, Permission, acting_as, admits
+from kernel.errors import GembascopeError, NotAllowed, SignInRefused
 
-COOKIE = "gembascope_session"
-OPEN_PATHS = ("/healthz", "/readyz")
 SMALL_BODY_BYTES = 2 << 20
-LOGIN_BODY_BYTES = 10_000
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+NOWHERE = "/_nowhere"
+"""An address that no application has: what is in no table goes there, to be answered as what is not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateRules:
-    """What the gate enforces. `token`: of the API and the pages, None on loopback without one. `local_token`: of
-    commands on this machine. `hosts`: names a request may be addressed to. `script_hashes`: of inline scripts."""
+    """What the gate enforces. `needs`: of all addresses. `hosts`: names a request may be addressed to.
+    `script_hashes`: of inline scripts. `secure`: visitors come over TLS, which ends before this service."""
 
-    local_token: str
-    token: str | None = None
+    visitors: Visitors
+    needs: Mapping[tuple[str, str], Need]
     hosts: frozenset[str] = LOOPBACK
     max_upload_bytes: int = 8 << 30
     script_hashes: Callable[[], list[str]] = field(default=list)
+    secure: bool = False
 
 
 class Gate:
@@ -45,27 +52,96 @@ class Gate:
 
     def __init__(self, app: ASGIApp, rules: GateRules) -> None:
         self._app, self._rules = app, rules
+        self._addresses = Addresses(rules.needs)
+        self._sign_in = SignIn(rules.visitors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope, Headers(scope=scope))
-        if scope["type"] == "websocket":
-            if refusal is None:
-                await self._app(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 4403})
-            return
-        dressed = self._dressed(send)
-        if refusal is None and scope["path"] == "/login":
-            refusal = await self._login(scope, receive)
-        if refusal is None:
-            await self._pass_on(scope, receive, dressed)
+        headers = Headers(scope=scope)
+        secure = self._rules.secure or scope.get("scheme") in ("https", "wss")
+        dressed_send = dressed(send, self._rules.script_hashes(), secure=secure) if scope["type"] == "http" else send
+        try:
+            answer = self._unfit(scope, headers) or await self._admitted(scope, headers, receive, secure)
+        except TooLarge:
+            answer = _too_large(self._limit(scope["path"]))
+        except GembascopeError as error:
+            answer = errors.answer(error)
+        if isinstance(answer, Response):
+            await self._refuse(answer, scope, receive, dressed_send)
         else:
-            await refusal(scope, receive, dressed)
+            await self._pass_on(answer, scope, receive, dressed_send)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _unfit(self, scope: Scope, headers: Headers) -> Response | None:
+        """The answer to a request that is refused whoever it is from."""
+        if _hostname(headers.get("host", "")) not in self._rules.hosts:
+            return problem(421, "host", "this service does not answer to that host name")
+        if announces_more(headers, self._limit(scope["path"])):
+            return _too_large(self._limit(scope["path"]))
+        return None
+
+    def _limit(self, path: str) -> int:
+        """How many bytes the body of a request to `path` may have."""
+        if path in SIGN_IN_PATHS:
+            return FORM_BYTES
+        return self._rules.max_upload_bytes if path == "/api/v1/ingest" else SMALL_BODY_BYTES
+
+    async def _admitted(
+        self, scope: Scope, headers: Headers, receive: Receive, secure: bool
+    ) -> Response | Visitor | None:
+        """The visitor who may have what they ask for, None where nobody need be known; else the answer."""
+        path, method = scope["path"], scope.get("method", "GET")
+        if path in SIGN_IN_PATHS:
+            if method not in SAFE_METHODS and not _same_origin(headers):
+                return _cross_origin()
+            return await self._sign_in.answer(scope, headers, receive, secure=secure)
+        found = self._addresses.need(method, path)
+        need, process = found if found is not None else (Permission.READ, "")
+        if need is OPEN:
+            return None
+        visitor = await run_in_threadpool(self._rules.visitors.of, headers)
+        if visitor is None:
+            return self._unknown(scope, headers)
+        if (method not in SAFE_METHODS or scope["type"] == "websocket") and "authorization" not in headers:
+            if not _same_origin(headers):
+                return _cross_origin()
+            if visitor.session is not None and scope["type"] == "http" and not csrf_right(headers, visitor.session):
+                return problem(403, "csrf", "this request did not come from a page of this service: load it again")
+        if found is None:
+            if self._addresses.is_one(path):
+                return problem(405, "http", "Method Not Allowed")
+            scope["path"] = NOWHERE if not path.startswith("/api/") else f"/api{NOWHERE}"
+        elif isinstance(need, Permission) and not admits(visitor.principal, need, process):
+            return self._refused(visitor, need, process, scope, headers)
+        return visitor
+
+    def _unknown(self, scope: Scope, headers: Headers) -> Response:
+        """The answer to somebody who showed no credential, or a wrong one."""
+        path, method = scope["path"], scope.get("method", "GET")
+        page = method == "GET" and scope["type"] == "http" and not path.startswith(("/api/", "/_", "/metrics"))
+        if not page or "authorization" in headers:
+            answer = problem(401, SignInRefused.reason, "sign in, or send a key: Authorization: Bearer …")
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+        query = scope["query_string"].decode("latin-1")
+        return RedirectResponse(f"/login?next={quote(f'{path}?{query}' if query else path)}", 303)
+
+    def _refused(self, visitor: Visitor, need: Permission, process: str, scope: Scope, headers: Headers) -> Response:
+        """The answer to somebody who is known and may not."""
+        if process and not admits(visitor.principal, Permission.READ, process):
+            return problem(404, "not_found", "there is no such process")  # as for one that is not there
+        if visitor.principal.kind == "anonymous":
+            return self._unknown(scope, headers)
+        return problem(403, NotAllowed.reason, f"{visitor.principal.name} has no grant to {need.value} here")
+
+    async def _refuse(self, answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4403})
+        else:
+            await answer(scope, receive, send)
+
+    async def _pass_on(self, visitor: Visitor | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, and answer for what goes wrong inside before an answer has begun."""
         begun = False
 
@@ -74,116 +150,18 @@ class Gate:
             begun = True
             await send(message)
 
-        limit = self._limit(scope)
+        limit = self._limit(scope["path"])
         try:
-            await self._app(scope, _limited(receive, limit), noted)
+            if visitor is None:
+                await self._app(scope, limited(receive, limit), noted)
+                return
+            with acting_as(visitor.principal):
+                await self._app(scope, limited(receive, limit), noted)
         except Exception as error:
             if begun:
                 raise
             answer = _too_large(limit) if isinstance(error, TooLarge) else unexpected(scope["path"], error)
             await answer(scope, receive, send)
-
-    def _limit(self, scope: Scope) -> int:
-        """How many bytes the body of this request may have."""
-        return {"/api/v1/ingest": self._rules.max_upload_bytes, "/login": LOGIN_BODY_BYTES}.get(
-            scope["path"], SMALL_BODY_BYTES
-        )
-
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if _hostname(headers.get("host", "")) not in self._rules.hosts:
-            return problem(421, "host", "this service does not answer to that host name")
-        path, method = scope["path"], scope.get("method", "GET")
-        length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length[:20]) > self._limit(scope):
-            return _too_large(self._limit(scope))
-        if path in OPEN_PATHS or path == "/login":
-            return None
-        bearer = self._bearer(headers)
-        if bearer is not None:
-            return None if bearer else problem(401, "unauthenticated", "that token is not right")
-        session = self._session(headers)
-        if self._rules.token is not None and not session:
-            if path.startswith("/api/") or path == "/metrics" or method != "GET" or scope["type"] == "websocket":
-                return problem(401, "unauthenticated", "send the API token: Authorization: Bearer …")
-            query = scope["query_string"].decode("latin-1")
-            return RedirectResponse(f"/login?next={quote(f'{path}?{query}' if query else path)}", 303)
-        writing = method not in ("GET", "HEAD", "OPTIONS") or scope["type"] == "websocket"
-        if writing and path.startswith("/api/"):
-            return problem(401, "unauthenticated", "writing needs a token: Authorization: Bearer …")
-        if writing and not _same_origin(headers):
-            return problem(403, "cross_origin", "this request came from another site")
-        return None
-
-    def _bearer(self, headers: Headers) -> bool | None:
-        """Whether the token that was sent is one of ours; None when none was sent."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        known = [self._rules.local_token, *([self._rules.token] if self._rules.token else [])]
-        return any([hmac.compare_digest(given.encode(), token.encode()) for token in known])
-
-    def _session(self, headers: Headers) -> bool:
-        if self._rules.token is None:
-            return False
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return morsel is not None and hmac.compare_digest(
-            morsel.value.encode(), session_value(self._rules.token).encode()
-        )
-
-    async def _login(self, scope: Scope, receive: Receive) -> Response | None:
-        target = _own_path(parse_qs(scope["query_string"].decode("latin-1")).get("next", ["/"])[0])
-        if self._rules.token is None:
-            return RedirectResponse(target, 303)
-        if scope["method"] != "POST":
-            return HTMLResponse(LOGIN_PAGE.replace("@problem@", ""))
-        body = b""
-        limited = _limited(receive, LOGIN_BODY_BYTES)
-        while True:
-            try:
-                message = await limited()
-            except TooLarge:
-                return _too_large(LOGIN_BODY_BYTES)
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        given = parse_qs(body.decode("latin-1")).get("token", [""])[0]
-        if not hmac.compare_digest(given.encode(), self._rules.token.encode()):
-            return HTMLResponse(LOGIN_PAGE.replace("@problem@", '<p role="alert">That token is not right.</p>'), 403)
-        answer = RedirectResponse(target, 303)
-        secure = scope["scheme"] == "https"
-        answer.set_cookie(
-            COOKIE, session_value(self._rules.token), httponly=True, samesite="strict", secure=secure, path="/"
-        )
-        return answer
-
-    def _dressed(self, send: Send) -> Send:
-        hashes = " ".join(f"'{value.strip(chr(39))}'" for value in self._rules.script_hashes())
-        policy = (
-            f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
-            "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; "
-            "base-uri 'none'; form-action 'self'"
-        )
-
-        async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = policy
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["X-Frame-Options"] = "DENY"
-                headers["Referrer-Policy"] = "no-referrer"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
-            await send(message)
-
-        return dressed
-
-
-def session_value(token: str) -> str:
-    """What a browser holds instead of the token itself."""
-    return hmac.digest(token.encode(), b"gembascope session", hashlib.sha256).hex()
 
 
 def _hostname(host: str) -> str:
@@ -194,45 +172,17 @@ def _hostname(host: str) -> str:
 
 
 def _same_origin(headers: Headers) -> bool:
-    origin = headers.get("origin")
-    if origin is not None:
+    """Whether no other site made the browser ask this. A form of ours has the origin "null", since our pages send no
+    referrer; then only the browser's own word counts, which a page cannot forge."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None and origin != "null":
         return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    return site in ("same-origin", "none") if site is not None else origin is None
 
 
-def _own_path(target: str) -> str:
-    """A path on this host, never another site's address."""
-    return target if re.fullmatch(r"/(?![/\\])[^\x00-\x20\\]*", target) else "/"
-
-
-class TooLarge(Exception):
-    """A body turned out longer than it may be."""
+def _cross_origin() -> Response:
+    return problem(403, "cross_origin", "this request came from another site")
 
 
 def _too_large(limit: int) -> Response:
     return problem(413, "too_large", f"a request may be {limit} bytes here")
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Stop reading a body that is longer than it may be, whatever its header says."""
-    taken = 0
-
-    async def limited() -> Message:
-        nonlocal taken
-        message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise TooLarge
-        return message
-
-    return limited
-
-
-LOGIN_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gembascope: sign in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;min-height:90vh}
-form{display:grid;gap:.75rem;width:min(22rem,90vw)}input,button{font:inherit;padding:.6rem}</style></head><body>
-<main><form method="post"><h1>Gembascope</h1>@problem@<label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Sign in</button><p>The token is the one the service was started with.</p></form></main></body></html>"""

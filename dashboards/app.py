@@ -20,6 +20,9 @@ from kernel.errors import DefinitionError, InputError
 
 log = logging.getLogger(__name__)
 
+CSRF_COOKIE = "gembascope_csrf"
+"""Where the browser finds what it sends with every callback; `api.visitors` sets it."""
+
 PAGES: tuple[ModuleType, ...] = (map, variants, cases, case)
 INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -58,6 +61,7 @@ def mount(app: FastAPI, reader: Reader, *, title: str = "Gembascope") -> None:
             suppress_callback_exceptions=True,
             on_error=_tell_failure,
             serve_locally=True,
+            csrf_token_name=CSRF_COOKIE,
             compress=False,
         )
     dash.layout = layout.shell(title)

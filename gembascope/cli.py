@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "readiness": ("gembascope.commands.answers", "What the log of a process is fit for."),
     "quarantine": ("gembascope.commands.quarantine", "What could not become events, and why."),
     "serve": ("gembascope.commands.serve", "Serve the pages and the API."),
+    "users": ("gembascope.commands.users", "Who may sign in, and what they may do."),
+    "keys": ("gembascope.commands.keys", "Keys of programs."),
     "check": ("gembascope.commands.check", "Check all definition files."),
     "doctor": ("gembascope.commands.check", "Show the settings and whether everything works."),
 }
@@ -54,7 +56,8 @@ class LazyGroup(TyperGroup):
         if name not in COMMANDS:
             return super().resolve_command(ctx, args)
         found = typer.main.get_command(import_module(COMMANDS[name][0]).app)
-        return name, found.commands[name] if isinstance(found, TyperGroup) else found, args[1:]
+        one = found.commands.get(name, found) if isinstance(found, TyperGroup) else found
+        return name, one, args[1:]
 
 
 app = typer.Typer(

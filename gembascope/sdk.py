@@ -51,15 +51,15 @@ def connect(
         A folder: that home. An http or https address: the service there. None: the home of GEMBASCOPE_HOME. A home
         is read through its service while one runs, and opened by this process otherwise.
     token
-        The API token of a service; GEMBASCOPE_API_TOKEN by default. A service on this machine that was started
-        without one needs none for reading.
+        A key of the service, as `gembascope keys create` shows it; GEMBASCOPE_API_KEY by default. A service on this
+        machine that has no administrator yet needs none for reading.
     tenant
         The tenant in a home; GEMBASCOPE_TENANT by default. A service serves one tenant, so it is not asked.
 
     Raises
     ------
     SettingsError
-        No token for a service elsewhere, a token for a home, a tenant for a service, or a wrong setting.
+        No key for a service elsewhere, a key for a home, a tenant for a service, or a wrong setting.
     HomeInUse
         Another process has the home open and serves nothing.
     """
@@ -67,13 +67,13 @@ def connect(
         if tenant is not None:
             raise SettingsError("a service serves one tenant: leave tenant out, or give the address of the other one")
         url = target.rstrip("/")
-        secret = load_settings().api_token
+        secret = load_settings().api_key
         known = token or (secret.get_secret_value() if secret else None)
         if known is None and not _on_this_machine(url):
-            raise SettingsError(f"{url} needs a token: pass token=, or set GEMBASCOPE_API_TOKEN")
+            raise SettingsError(f"{url} needs a key: pass token=, or set GEMBASCOPE_API_KEY")
         return Workspace(RemoteWorkspace(url, known))
     if token is not None:
-        raise SettingsError("a token is for a service; a home needs none")
+        raise SettingsError("a key is for a service; a home needs none")
     home = Path(target) if target is not None else None
     return Workspace(open_workspace(load_settings(home=home, tenant=tenant)))
 

@@ -16,29 +16,36 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.gate import LOOPBACK, GateRules
+from api.permissions import NEEDS
+from api.visitors import Visitors
 from dashboards.cache import Reader
 from dashboards.warming import warmed
 from gembascope.service import Service, announced, instance_of
 from gembascope.workspace import LocalWorkspace
 from kernel.clock import Clock
 from kernel.errors import SettingsError
+from kernel.identity.directory import Directory
 from kernel.settings import Settings
 
 ANY_ADDRESS = ("0.0.0.0", "::")
 
 
-def build_app(opened: LocalWorkspace, settings: Settings, reader: Reader, *, local_token: str, host: str) -> FastAPI:
-    """API and pages over an open workspace, of which `reader` reads. The caller closes the workspace after the app."""
+def build_app(
+    opened: LocalWorkspace, settings: Settings, reader: Reader, directory: Directory, *, local_token: str
+) -> FastAPI:
+    """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`. The caller
+    closes both after the app."""
     from dashboards.app import mount  # Dash takes a second to import
+    from dashboards.permissions import NEEDS as PAGES_NEED
 
     hashes: list[str] = []
-    token = settings.api_token.get_secret_value() if settings.api_token else None
     rules = GateRules(
-        local_token=local_token,
-        token=token,
-        hosts=LOOPBACK | {host.lower()} | {name.lower() for name in settings.allowed_hosts},
+        Visitors(directory, local_token, open_house=settings.on_loopback),
+        NEEDS | PAGES_NEED,
+        hosts=LOOPBACK | {settings.host.lower()} | {name.lower() for name in settings.allowed_hosts},
         max_upload_bytes=settings.max_upload_bytes,
         script_hashes=lambda: hashes,
+        secure=settings.behind_tls,
     )
     key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
     folder = settings.home.expanduser() / "uploads"
@@ -50,18 +57,18 @@ def build_app(opened: LocalWorkspace, settings: Settings, reader: Reader, *, loc
 
 
 def serve(
-    settings: Settings, clock: Clock, *, ready: Callable[[str], None], opened: LocalWorkspace | None = None
+    settings: Settings, clock: Clock, *, ready: Callable[[str, str | None], None], opened: LocalWorkspace | None = None
 ) -> None:
-    """Serve until interrupted. `ready` is called with the address once it listens.
+    """Serve until interrupted. Once it listens, `ready` is called with the address and, when the tenant has no
+    administrator, with the link for the first one: whoever reads the console may become it.
 
     Raises
     ------
-    NotExposable
-        The address is not loopback and no API token is set.
     SettingsError
         The port is taken.
+    StateUnavailable
+        The state database does not answer.
     """
-    settings.require_exposable(settings.host)
     listener = _listen(settings.host, settings.port)
     try:
         workspace = opened or LocalWorkspace(settings, clock)
@@ -73,14 +80,21 @@ def serve(
         listener.close()
 
 
-def _run(settings: Settings, workspace: LocalWorkspace, listener: socket.socket, ready: Callable[[str], None]) -> None:
+def _run(
+    settings: Settings,
+    workspace: LocalWorkspace,
+    listener: socket.socket,
+    ready: Callable[[str, str | None], None],
+) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     token = secrets.token_urlsafe(32)
     reader = Reader(workspace.views)
-    with _ended_by_signal(), warmed(reader) as mounted:
-        app = build_app(workspace, settings, reader, local_token=token, host=settings.host)
+    with _ended_by_signal(), Directory(settings, workspace.clock) as directory, warmed(reader) as mounted:
+        first = directory.users.first_admin_token()
+        link = f"{url}/first-administrator?token={first}" if first is not None else None
+        app = build_app(workspace, settings, reader, directory, local_token=token)
         mounted(app)
         config = uvicorn.Config(
             app,
@@ -91,7 +105,7 @@ def _run(settings: Settings, workspace: LocalWorkspace, listener: socket.socket,
             timeout_graceful_shutdown=10,
             limit_concurrency=256,
         )
-        server = _Server(config, lambda: ready(url))
+        server = _Server(config, lambda: ready(url, link))
         home = settings.home.expanduser()
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant)):

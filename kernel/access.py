@@ -118,6 +118,14 @@ def require(principal: Principal, permission: Permission, process: str = ANY) ->
     return found
 
 
+def admits(principal: Principal, permission: Permission, process: str = ANY) -> bool:
+    """Whether the principal comes in at an address of the process. Where people read and no process is named yet, any
+    grant to read is enough: what is shown there is what they may read (`mining.view.Views`)."""
+    if permission is Permission.READ and process == ANY:
+        return any(permission in PERMISSIONS[grant.role] for grant in principal.grants)
+    return reach(principal, permission, process) is not None
+
+
 _present: ContextVar[Principal | None] = ContextVar("principal", default=None)
 
 

@@ -2,8 +2,7 @@
 
     GembascopeError                  fields: reason, retryable
     ├── SettingsError                whoever starts the process
-    │   ├── HomeInUse                  another process holds the home   (retryable)
-    │   └── NotExposable               serving beyond loopback without a token
+    │   └── HomeInUse                  another process holds the home   (retryable)
     ├── DefinitionError              the author of a YAML file          (problems: path, line, message)
     ├── InputError                   whoever named the file or the flag
     │   ├── UnreadableFile             the file is not what it claims to be, or breaks a parser limit
@@ -43,10 +42,6 @@ class SettingsError(GembascopeError):
 class HomeInUse(SettingsError):
     reason = "home_in_use"
     retryable = True
-
-
-class NotExposable(SettingsError):
-    reason = "not_exposable"
 
 
 @dataclass(frozen=True, slots=True, order=True)

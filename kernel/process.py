@@ -279,7 +279,11 @@ class Processes:
         """
         path = self.folder / f"{process}.yaml"
         if "/" in process or "\0" in process or not path.is_file():
-            known = sorted(p.stem for p in self.folder.glob("*.yaml"))
-            have = f"; there are: {', '.join(known[:20])}" if known else "; none is loaded yet"
-            raise NotFound(f"no process {process!r}{suggestion(process, known)}{have}")
+            raise no_such_process(process, sorted(p.stem for p in self.folder.glob("*.yaml")))
         return read_process(path)
+
+
+def no_such_process(process: str, known: list[str]) -> NotFound:
+    """The error of whoever asked for a process that is not one of `known`, with what they may have meant."""
+    have = f"; there are: {', '.join(known[:20])}" if known else "; none is loaded yet"
+    return NotFound(f"no process {process!r}{suggestion(process, known)}{have}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kernel.errors import NotExposable, SettingsError
+from kernel.errors import SettingsError
 
 
 class Settings(BaseSettings):
@@ -38,9 +38,11 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description='Further host names that requests may be addressed to, as JSON: ["ops.example"].'
     )
-    api_token: SecretStr | None = Field(
-        default=None,
-        description="Bearer token of the API and the pages; needed to serve on any address but loopback.",
+    behind_tls: bool = Field(
+        default=False, description="Visitors come over TLS that ends before this service: cookies are for TLS only."
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Key that the SDK sends to a service on another machine, made by `gembascope keys`."
     )
     pseudonym_key: SecretStr | None = Field(
         default=None, description="Key for --pseudonymise-actors; the same key gives the same pseudonyms."
@@ -55,23 +57,13 @@ class Settings(BaseSettings):
         default=8 << 30, ge=1 << 20, description="Largest file that the service accepts for loading, bytes."
     )
 
-    def require_exposable(self, host: str) -> None:
-        """Refuse to listen beyond loopback without a token.
-
-        Raises
-        ------
-        NotExposable
-            `host` is not a loopback address and no API token is set.
-        """
+    @property
+    def on_loopback(self) -> bool:
+        """Whether `host` is an address of this machine alone."""
         try:
-            loopback = ip_address(host).is_loopback
+            return ip_address(self.host).is_loopback
         except ValueError:
-            loopback = host == "localhost"
-        if not loopback and self.api_token is None:
-            raise NotExposable(
-                f"refusing to listen on {host}: anyone who reaches it could read everything. "
-                "Set GEMBASCOPE_API_TOKEN, or listen on 127.0.0.1"
-            )
+            return self.host == "localhost"
 
 
 def load_settings(**overrides: object) -> Settings:

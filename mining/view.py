@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from kernel.access import Permission, present, reach
 from kernel.clock import Clock, SystemClock
 from kernel.definitions import suggestion
 from kernel.errors import InputError, NotFound
-from kernel.process import ProcessDefinition, Processes
+from kernel.process import ProcessDefinition, Processes, no_such_process
 from kernel.warehouse import Query, Warehouse, load_query
 from mining.filters import CaseFilter
 from mining.projection import refresh
@@ -75,15 +76,18 @@ class Views:
     _seen: dict[str, bytes] = field(default_factory=dict)
 
     def all(self) -> list[ProcessDefinition]:
-        """The definitions, ordered by id; `DefinitionError` lists the problems of all files."""
-        return list(self.processes.all().values())
+        """The definitions that whoever asks may read, ordered by id; outside of a request all of them.
+        `DefinitionError` lists the problems of all files."""
+        return [definition for definition in self.processes.all().values() if _may_read(definition.id)]
 
     def view(self, process: str) -> ProcessView:
-        """One process; `NotFound` says which there are.
+        """One process; `NotFound` says which there are, and is the answer too to whoever may not read it.
 
         A definition that is new, or was changed since its paths were built, has them built first: the one question
         that finds this out waits for it.
         """
+        if not _may_read(process):
+            raise no_such_process(process, [definition.id for definition in self.all()])
         definition = self.processes.get(process)
         if self._seen.get(process) != definition.hash:
             scope = {"tenant": self.tenant, "process": process}
@@ -98,6 +102,15 @@ class Views:
         scope = {"tenant": self.tenant, "process": process}
         found = self.warehouse.query(load_query(__file__, "projection_state"), scope)
         return int(found.item(0, "version")) if found.height else 0
+
+
+def _may_read(process: str) -> bool:
+    """Whether whoever asks may; a grant for some stores only is not enough for a whole process."""
+    principal = present()
+    if principal is None:
+        return True
+    found = reach(principal, Permission.READ, process)
+    return found is not None and found.stores is None
 
 
 def _refuse(words: list[str], known: list[str], what: str) -> None:

@@ -17,7 +17,7 @@ from kernel.process import Processes, write_process
 from kernel.settings import load_settings
 from mining.view import ProcessView
 
-TENANT, TOKEN = "sdk", "token"
+TENANT = "sdk"
 ORDERS = """order,step,at,who,amount,region
 1,Placed,2024-01-05T09:00:00Z,ann,12.50,north
 1,Paid,2024-01-05T09:10:00.5Z,bob,,north

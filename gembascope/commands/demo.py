@@ -73,7 +73,6 @@ def demo_(
 ) -> None:
     """Make a retailer's log, load it, say what it shows, and serve it."""
     settings = load_settings(home=home, host=host, port=port)
-    settings.require_exposable(settings.host)
     made = order_to_cash(orders=max(1, round(events / EVENTS_PER_ORDER)), days=90, seed=seed, end=END)
     opened = open_workspace(settings)
     try:
@@ -91,7 +90,7 @@ def demo_(
     from gembascope.workspace import LocalWorkspace
 
     if isinstance(opened, LocalWorkspace) and serve:
-        serve_home(settings, SystemClock(), opened=opened, ready=_invite)
+        serve_home(settings, SystemClock(), opened=opened, ready=lambda url, first: _invite(url, first, settings))
         return
     opened.close()
     if not json and serve:
@@ -150,5 +149,7 @@ def _tell(found: Document) -> None:
     out.print("Ask further: gembascope cases order-to-cash · gembascope variants order-to-cash")
 
 
-def _invite(url: str) -> None:
+def _invite(url: str, first_admin: str | None, settings: Settings) -> None:
     console().print(f"Open {url} (Ctrl-C stops it)")
+    if first_admin is not None and not settings.on_loopback:  # there nobody looks around without an account
+        console().print(f"This link makes the first administrator, once: {first_admin}", soft_wrap=True)

@@ -21,4 +21,12 @@ Port = Annotated[int | None, typer.Option("--port", help="Port; 0 takes a free o
 def serve_(host: Host = None, port: Port = None, home: Home = None, tenant: Tenant = None) -> None:
     """Serve the pages and the API."""
     settings = load_settings(home=home, tenant=tenant, host=host, port=port)
-    serve(settings, SystemClock(), ready=lambda url: console().print(f"Serving on {url} (Ctrl-C stops it)"))
+    serve(settings, SystemClock(), ready=_ready)
+
+
+def _ready(url: str, first_admin: str | None) -> None:
+    out = console()
+    out.print(f"Serving on {url} (Ctrl-C stops it)")
+    if first_admin is not None:
+        out.print("Nobody administers it yet. This link makes the first administrator, once:")
+        out.print(first_admin, soft_wrap=True)

@@ -124,6 +124,11 @@ class Users:
         with self._state.writing() as connection:
             return None if self._has_admin(connection) else self._token(connection, FIRST_ADMIN, None)
 
+    def administered(self) -> bool:
+        """Whether somebody who may sign in administers the whole tenant."""
+        with self._state.reading() as connection:
+            return self._has_admin(connection)
+
     # Coming in ---------------------------------------------------------------------------------------------
 
     def redeem(self, token: str, password: str, *, name: str = "") -> User:
@@ -248,7 +253,6 @@ class Users:
         connection.execute(delete(SESSIONS).where(SESSIONS.c.tenant == self._tenant, SESSIONS.c.user_id == user_id))
 
     def _has_admin(self, connection: Connection) -> bool:
-        """Whether somebody who may sign in administers the whole tenant."""
         theirs = and_(GRANTS.c.tenant == USERS.c.tenant, GRANTS.c.holder_id == USERS.c.user_id)
         whole = (GRANTS.c.role == Role.ADMIN.value, GRANTS.c.process == "", GRANTS.c.store == "")
         able = (USERS.c.disabled_at.is_(None), USERS.c.password_hash.is_not(None))

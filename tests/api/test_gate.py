@@ -1,4 +1,4 @@
-"""The gate: hosts, tokens, cookies, other sites, sizes, and the headers of every answer."""
+"""The gate: hosts, other sites, sizes, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from typing import Any
 
 import httpx
 import pytest
+from doors import LOCAL, bearer, directory, rules
 from fastapi import FastAPI, Request
 from running_api import running
 
 from api.app import create_app
-from api.gate import COOKIE, LOGIN_BODY_BYTES, SMALL_BODY_BYTES, Gate, GateRules, session_value
+from api.gate import SMALL_BODY_BYTES, Gate
+from api.permissions import NEEDS
+from api.sign_in import FORM_BYTES
+from kernel.access import Permission
 from kernel.clock import Clock
+from kernel.identity.directory import Directory
 from kernel.process import Processes
 from kernel.warehouse import Warehouse
 from mining.view import Views
 
-LOCAL, TOKEN = "the-token-of-this-machine", "the-token-of-the-api"
 UPLOAD_BYTES = SMALL_BODY_BYTES + 1_000
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -29,6 +33,12 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+MORE = {
+    ("GET", "/"): Permission.READ,
+    ("GET", "/broken"): Permission.READ,
+    ("POST", "/_dash-update-component"): Permission.READ,
+}
+"""What the application of these tests has besides the API."""
 
 
 @pytest.fixture(scope="module")
@@ -36,44 +46,49 @@ def views(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Vie
     return Views(warehouse, "gate", Processes(tmp_path_factory.mktemp("home"), "gate"))
 
 
-def served(views: Views, clock: Clock, folder: Path, token: str | None) -> Iterator[httpx.Client]:
-    rules = GateRules(local_token=LOCAL, token=token, max_upload_bytes=UPLOAD_BYTES)
-    app = create_app(views, clock, rules, upload_folder=folder)
+@pytest.fixture(scope="module")
+def people(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directory]:
+    with directory(tmp_path_factory.mktemp("people"), clock) as opened:
+        yield opened
+
+
+def application(views: Views, clock: Clock, people: Directory, folder: Path, *, open_house: bool) -> FastAPI:
+    found = rules(people, open_house=open_house, needs=NEEDS | MORE, max_upload_bytes=UPLOAD_BYTES)
+    app = create_app(views, clock, found, upload_folder=folder)
 
     @app.get("/")
     def page() -> str:
         return "a page"
 
-    add_callback(app)
+    @app.post("/_dash-update-component")
+    async def callback(request: Request) -> int:
+        return len(await request.body())
 
     @app.get("/broken")
     def broken() -> None:
         raise RuntimeError("the secret cause")
 
+    return app
+
+
+@pytest.fixture(scope="module")
+def loopback(
+    views: Views, clock: Clock, people: Directory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A service that lets this machine's people look around."""
+    app = application(views, clock, people, tmp_path_factory.mktemp("uploads"), open_house=True)
     with running(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
         yield client
 
 
-def add_callback(app: FastAPI) -> None:
-    @app.post("/_dash-update-component")
-    async def callback(request: Request) -> int:
-        return len(await request.body())
-
-
 @pytest.fixture(scope="module")
-def loopback(views: Views, clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A service without an API token."""
-    yield from served(views, clock, tmp_path_factory.mktemp("uploads"), None)
-
-
-@pytest.fixture(scope="module")
-def guarded(views: Views, clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A service with an API token."""
-    yield from served(views, clock, tmp_path_factory.mktemp("uploads"), TOKEN)
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+def guarded(
+    views: Views, clock: Clock, people: Directory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A service that does not."""
+    app = application(views, clock, people, tmp_path_factory.mktemp("uploads"), open_house=False)
+    with running(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        yield client
 
 
 def is_problem(answer: httpx.Response, status: int) -> None:
@@ -82,70 +97,9 @@ def is_problem(answer: httpx.Response, status: int) -> None:
     assert answer.json()["status"] == status
 
 
-@pytest.mark.parametrize("path", ["/api/v1/processes", "/api/docs", "/api/openapi.json", "/api/nothing", "/metrics"])
-def test_with_a_token_the_api_wants_it(guarded: httpx.Client, path: str) -> None:
-    is_problem(guarded.get(path), 401)
-    is_problem(guarded.get(path, headers=bearer("another")), 401)
-    is_problem(guarded.get(path, headers={"Authorization": f"Basic {TOKEN}"}), 401)
-
-
-@pytest.mark.parametrize("token", [TOKEN, LOCAL])
-def test_the_token_opens_the_api_and_the_pages(guarded: httpx.Client, token: str) -> None:
-    assert guarded.get("/api/v1/processes", headers=bearer(token)).json() == {"processes": []}
-    assert guarded.get("/", headers=bearer(token)).json() == "a page"
-
-
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_needs_no_token(guarded: httpx.Client, path: str) -> None:
+def test_health_needs_nothing(guarded: httpx.Client, path: str) -> None:
     assert guarded.get(path).status_code == 200
-
-
-def test_pages_send_visitors_to_the_login_and_back_with_their_filters(guarded: httpx.Client) -> None:
-    sent = guarded.get("/?process=p&activity=A%20%26%20B")
-    assert sent.status_code == 303
-    login = guarded.get(sent.headers["location"])
-    assert login.status_code == 200
-    assert 'name="token"' in login.text
-    entered = guarded.post(sent.headers["location"], data={"token": TOKEN})
-    assert entered.status_code == 303
-    assert entered.headers["location"] == "/?process=p&activity=A%20%26%20B"
-    cookie = entered.headers["set-cookie"]
-    assert cookie.startswith(f"{COOKIE}={session_value(TOKEN)};")
-    assert {"httponly", "samesite=strict", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
-    assert TOKEN not in cookie
-    guarded.cookies.clear()
-    cookies = {"cookie": f"{COOKIE}={session_value(TOKEN)}"}
-    assert guarded.get("/", headers=cookies).json() == "a page"
-    assert guarded.get("/api/v1/processes", headers=cookies).status_code == 200
-
-
-def test_a_wrong_token_or_cookie_does_not_enter(guarded: httpx.Client) -> None:
-    refused = guarded.post("/login", data={"token": "another"})
-    assert refused.status_code == 403
-    assert "set-cookie" not in refused.headers
-    assert guarded.get("/", headers={"cookie": f"{COOKIE}=another"}).status_code == 303
-    assert guarded.get("/", headers={"cookie": f"{COOKIE}={TOKEN}"}).status_code == 303
-
-
-@pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "x"])
-def test_the_login_leads_nowhere_else(guarded: httpx.Client, target: str) -> None:
-    answer = guarded.post("/login", params={"next": target}, data={"token": TOKEN})
-    guarded.cookies.clear()
-    assert answer.headers["location"] == "/"
-
-
-def test_a_cookie_does_not_write_to_the_api(guarded: httpx.Client) -> None:
-    cookies = {"cookie": f"{COOKIE}={session_value(TOKEN)}"}
-    is_problem(guarded.post("/api/v1/ingest", headers=cookies), 401)
-
-
-def test_without_a_token_reading_is_free_and_writing_is_not(loopback: httpx.Client) -> None:
-    assert loopback.get("/api/v1/processes").status_code == 200
-    assert loopback.get("/").status_code == 200
-    is_problem(loopback.post("/api/v1/ingest", params={"options": "{}"}), 401)
-    is_problem(loopback.post("/api/v1/ingest", params={"options": "{}"}, headers=bearer("another")), 401)
-    is_problem(loopback.post("/api/v1/ingest", params={"options": "{}"}, headers=bearer(LOCAL)), 422)
-    is_problem(loopback.get("/api/v1/processes", headers=bearer("another")), 401)
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "elsewhere.example:8050", "localhost.elsewhere.example", "["])
@@ -188,7 +142,7 @@ def pieces(size: int) -> Iterator[bytes]:
 LIMITS = [
     ("/_dash-update-component", SMALL_BODY_BYTES),
     ('/api/v1/ingest?options={"process":"p"}', UPLOAD_BYTES),
-    ("/login", LOGIN_BODY_BYTES),
+    ("/login", FORM_BYTES),
 ]
 
 
@@ -200,12 +154,12 @@ def test_a_body_may_be_as_long_as_its_limit(guarded: httpx.Client, path: str, mo
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize(("path", "most"), LIMITS)
-def test_a_longer_body_is_refused(views: Views, clock: Clock, tmp_path: Path, path: str, most: int, told: bool) -> None:
+def test_a_longer_body_is_refused(
+    views: Views, clock: Clock, people: Directory, tmp_path: Path, path: str, most: int, told: bool
+) -> None:
     """Whether a header tells its length or not. Called without a network, where a refusal that comes before the end
     of the body may be lost with the connection."""
-    rules = GateRules(local_token=LOCAL, token=TOKEN, max_upload_bytes=UPLOAD_BYTES)
-    app = create_app(views, clock, rules, upload_folder=tmp_path)
-    add_callback(app)
+    app = application(views, clock, people, tmp_path, open_house=False)
 
     async def body() -> AsyncIterator[bytes]:
         for piece in pieces(most + 1):
@@ -222,7 +176,7 @@ def test_a_longer_body_is_refused(views: Views, clock: Clock, tmp_path: Path, pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_length_of_a_body_must_be_a_number(views: Views, clock: Clock) -> None:
+def test_the_length_of_a_body_must_be_a_number(people: Directory) -> None:
     for length in (b"-1", b"1e3", "²".encode("latin-1"), b""):
         sent: list[Any] = []
 
@@ -234,12 +188,13 @@ def test_the_length_of_a_body_must_be_a_number(views: Views, clock: Clock) -> No
 
         scope = {
             "type": "http",
+            "scheme": "http",
             "method": "POST",
             "path": "/",
             "query_string": b"",
             "headers": [(b"host", b"localhost"), (b"content-length", length)],
         }
-        asyncio.run(Gate(inner, GateRules(local_token=LOCAL))(scope, None, send))  # type: ignore[arg-type]
+        asyncio.run(Gate(inner, rules(people))(scope, None, send))  # type: ignore[arg-type]
         assert sent[0]["status"] == 413
 
 
@@ -256,20 +211,23 @@ def test_an_error_that_nobody_foresaw_says_nothing(loopback: httpx.Client, caplo
     ("method", "path", "headers", "status"),
     [
         ("GET", "/", {}, 303),
-        ("GET", "/", bearer(TOKEN), 200),
+        ("GET", "/", bearer(LOCAL), 200),
         ("GET", "/login", {}, 200),
         ("POST", "/login", {}, 403),
+        ("POST", "/login", {"origin": "https://elsewhere.example"}, 403),
+        ("PUT", "/login", {}, 405),
+        ("GET", "/first-administrator", {}, 200),
         ("GET", "/healthz", {}, 200),
         ("GET", "/healthz", {"host": "elsewhere.example"}, 421),
         ("GET", "/api/v1/processes", {}, 401),
-        ("GET", "/api/v1/processes", bearer(TOKEN), 200),
-        ("GET", "/api/docs", bearer(TOKEN), 200),
-        ("GET", "/api/v1/processes/none/map", bearer(TOKEN), 404),
-        ("GET", "/api/v1/processes/none/map?since=x", bearer(TOKEN), 422),
-        ("GET", "/nothing", bearer(TOKEN), 404),
-        ("PUT", "/healthz", bearer(TOKEN), 405),
+        ("GET", "/api/v1/processes", bearer(LOCAL), 200),
+        ("GET", "/api/docs", bearer(LOCAL), 200),
+        ("GET", "/api/v1/processes/none/map", bearer(LOCAL), 404),
+        ("GET", "/api/v1/processes/none/map?since=x", bearer(LOCAL), 422),
+        ("GET", "/nothing", bearer(LOCAL), 404),
+        ("PUT", "/healthz", bearer(LOCAL), 405),
         ("POST", "/_dash-update-component", {"origin": "https://elsewhere.example"}, 401),
-        ("GET", "/broken", bearer(TOKEN), 500),
+        ("GET", "/broken", bearer(LOCAL), 500),
     ],
 )
 def test_every_answer_is_dressed(

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import polars as pl
 import pytest
+from doors import LOCAL, bearer, directory, rules
 from logs import PROCESS, happened, process, stored, whiteboard
 from logs import frame as frame_of
 from polars.testing import assert_frame_equal
@@ -23,7 +24,6 @@ from running_api import running
 
 from api import routes
 from api.app import create_app
-from api.gate import GateRules
 from api.routes.events import ARROW, BATCH_ROWS, arrow_stream
 from kernel.clock import Clock
 from kernel.process import Processes, write_process
@@ -34,7 +34,7 @@ from mining.selected_events import case_attributes, selected_events
 from mining.view import ProcessView, Views
 
 TENANT = "routes"
-BEARER = {"Authorization": "Bearer local"}
+BEARER = bearer(LOCAL)
 STRANGE = ("..", ".", "a/b", "100% #1?", " ", "Ärger+2", "\u202eabc", "<b>")
 """Case ids that an address makes hard."""
 
@@ -46,12 +46,15 @@ def view(warehouse: Warehouse, clock: Clock, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def app(view: ProcessView, warehouse: Warehouse, clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def app(
+    view: ProcessView, warehouse: Warehouse, clock: Clock, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     folder = Processes(tmp_path_factory.mktemp("home"), TENANT)
     write_process(folder.folder, view.definition)
     views = Views(warehouse, TENANT, folder)
     uploads = tmp_path_factory.mktemp("uploads")
-    return create_app(views, clock, GateRules(local_token="local"), upload_folder=uploads)
+    with directory(tmp_path_factory.mktemp("people"), clock, TENANT) as people:
+        yield create_app(views, clock, rules(people), upload_folder=uploads)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +199,7 @@ def test_a_client_that_goes_away_leaves_no_file_behind(app: Any) -> None:
             "method": "POST",
             "path": "/api/v1/ingest",
             "query_string": address.partition("?")[2].encode(),
-            "headers": [(b"host", b"localhost"), (b"authorization", b"Bearer local")],
+            "headers": [(b"host", b"localhost"), (b"authorization", b"Bearer " + LOCAL.encode())],
         }
         told = iter([{"type": "http.request", "body": rows}])
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from doors import directory, key, rules
 from running_api import running
-from sdk_orders import MAPPING, ORDERS, TENANT, TOKEN
+from sdk_orders import MAPPING, ORDERS, TENANT
 
 import gembascope as gs
 from api.app import create_app
-from api.gate import GateRules
 from gembascope.workspace import LocalWorkspace
+from kernel.access import Role
 from kernel.clock import Clock
 from kernel.settings import load_settings
 from kernel.warehouse import Warehouse
@@ -34,7 +35,8 @@ def remote(local: gs.Workspace, clock: Clock, tmp_path_factory: pytest.TempPathF
     """The same home through a service."""
     opened = local._connection
     assert isinstance(opened, LocalWorkspace)
-    rules = GateRules(local_token="local", token=TOKEN)
-    app = create_app(opened.views, clock, rules, upload_folder=tmp_path_factory.mktemp("uploads"))
-    with running(app) as url, gs.connect(url, token=TOKEN) as found:
-        yield found
+    with directory(tmp_path_factory.mktemp("people"), clock, TENANT) as people:
+        door = rules(people, open_house=False)
+        app = create_app(opened.views, clock, door, upload_folder=tmp_path_factory.mktemp("uploads"))
+        with running(app) as url, gs.connect(url, token=key(people, Role.OPERATOR)) as found:
+            yield found

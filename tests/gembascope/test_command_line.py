@@ -116,8 +116,10 @@ def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
         (("ingest", "x.csv", "--process", "Not An Id"), 3, "cannot be an id"),
         (("ingest", "x.csv", "--process", "p", "--max-bad", "many"), 3, "max-bad: 'many' is not a share"),
         (("ingest", "x.csv", "--process", "p", "--timezone", "Mars/Base"), 3, "no time zone is called 'Mars/Base'"),
-        (("serve", "--host", "0.0.0.0"), 6, "refusing to listen on 0.0.0.0"),
-        (("demo", "--host", "0.0.0.0"), 6, "refusing to listen on 0.0.0.0"),
+        (("users", "add", "a b", "--role", "viewer"), 3, "a name to sign in with"),
+        (("users", "add", "ana", "--role", "king"), 3, "'king' is no role; there are viewer, analyst"),
+        (("users", "disable", "nobody"), 3, "nobody signs in as 'nobody' here"),
+        (("keys", "revoke", "none"), 3, "there is no key 'none'"),
         (("log", "orders", "--tenant", "../x"), 6, "GEMBASCOPE_TENANT"),
     ],
 )
@@ -222,11 +224,11 @@ def test_promises_from_their_definition_to_the_due_cases(run: Run, tmp_path: Pat
 
 
 def test_doctor_shows_settings_and_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    env = environment(tmp_path / "home") | {"GEMBASCOPE_API_TOKEN": "open sesame"}
+    env = environment(tmp_path / "home") | {"GEMBASCOPE_API_KEY": "open sesame"}
     words = [sys.executable, "-m", "gembascope.cli", "doctor"]
     shown = subprocess.run(words, capture_output=True, text=True, env=env, timeout=60, check=False)
     assert shown.returncode == 0, shown.stderr
-    assert "GEMBASCOPE_API_TOKEN" in shown.stdout
+    assert "GEMBASCOPE_API_KEY" in shown.stdout
     assert "open sesame" not in shown.stdout + shown.stderr
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import typer
+from doors import LOCAL, directory, rules
 from logs import frame as frame_of
 from logs import happened, stored
 from running_api import running
 
 from api.app import create_app
-from api.gate import GateRules
 from gembascope.commands import export as command
 from gembascope.workspace import LocalWorkspace, RemoteWorkspace, Workspace
 from ingest.export import KINDS
@@ -44,11 +44,12 @@ def local(warehouse: Warehouse, clock: FixedClock, tenant: str, tmp_path: Path) 
 @pytest.fixture
 def remote(local: LocalWorkspace, clock: FixedClock, tmp_path: Path) -> Iterator[RemoteWorkspace]:
     """The same home through its service."""
-    app = create_app(local.views, clock, GateRules(local_token="local"), upload_folder=tmp_path / "uploads")
-    with running(app) as url:
-        opened = RemoteWorkspace(url, "local")
-        yield opened
-        opened.close()
+    with directory(tmp_path / "people", clock) as people:
+        app = create_app(local.views, clock, rules(people), upload_folder=tmp_path / "uploads")
+        with running(app) as url:
+            opened = RemoteWorkspace(url, LOCAL)
+            yield opened
+            opened.close()
     assert list((tmp_path / "uploads").iterdir()) == []
 
 

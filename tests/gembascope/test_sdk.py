@@ -171,9 +171,9 @@ def test_names_from_a_log_are_no_markup_in_a_figure(warehouse: Warehouse, clock:
 @pytest.mark.parametrize(
     ("target", "more", "sentence"),
     [
-        ("https://elsewhere.example", {}, "needs a token"),
+        ("https://elsewhere.example", {}, "needs a key"),
         ("http://127.0.0.1:1", {"tenant": "other"}, "serves one tenant"),
-        ("home", {"token": "x"}, "a token is for a service"),
+        ("home", {"token": "x"}, "a key is for a service"),
         ("home", {"tenant": "NOT A TENANT"}, "GEMBASCOPE_TENANT"),
     ],
 )
@@ -181,7 +181,7 @@ def test_connections_that_cannot_be_meant(
     target: str, more: dict[str, str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GEMBASCOPE_API_TOKEN", raising=False)
+    monkeypatch.delenv("GEMBASCOPE_API_KEY", raising=False)
     with pytest.raises(SettingsError, match=sentence):
         gs.connect(target, **more)
     assert list(tmp_path.iterdir()) == []

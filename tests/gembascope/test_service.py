@@ -23,7 +23,7 @@ import pytest
 import gembascope as gs
 from gembascope.service import FILE, Service, announced, find_service, instance_of
 from gembascope.workspace import RemoteWorkspace, open_workspace
-from kernel.errors import HomeInUse, SettingsError
+from kernel.errors import HomeInUse, SettingsError, SignInRefused
 from kernel.settings import load_settings
 from kernel.warehouse import lock_home
 
@@ -201,27 +201,51 @@ def test_a_broken_announcement_is_ignored(tmp_path: Path, content: str) -> None:
     assert find_service(tmp_path) is None
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "shop.example"])
-def test_serving_beyond_this_machine_needs_a_token(tmp_path: Path, host: str) -> None:
-    done = run(tmp_path / "home", "serve", "--port", "0", "--host", host)
-    assert done.returncode == 6
-    assert f"refusing to listen on {host}" in done.stderr
-    assert "GEMBASCOPE_API_TOKEN" in done.stderr
-    assert not (tmp_path / "home").exists()
-
-
-def test_with_a_token_it_serves_all_addresses_and_answers_who_has_it(tmp_path: Path) -> None:
+def test_beyond_this_machine_everybody_needs_a_key_or_an_account(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with serving(home, "--host", "0.0.0.0", GEMBASCOPE_API_TOKEN="open sesame") as (url, _):
+    with serving(home, "--host", "0.0.0.0") as (url, process):
         near = url.replace("0.0.0.0", "127.0.0.1")
+        assert process.stdout is not None
+        assert "Nobody administers it yet" in process.stdout.readline()
+        assert "/first-administrator?token=" in process.stdout.readline()
         assert json.loads((home / FILE).read_text())["url"] == near
         address = f"{near}/api/v1/processes"
         assert httpx.get(address, trust_env=False).status_code == 401
-        assert httpx.get(address, trust_env=False, headers={"Authorization": "Bearer open sesame"}).status_code == 200
         assert httpx.get(f"{near}/", trust_env=False).headers["location"] == "/login?next=/"
         assert asked(home, "processes") == {"processes": []}
-        with gs.connect(near, token="open sesame") as workspace:
+        made = asked(home, "keys", "create", "n8n", "--role", "viewer")
+        assert (
+            httpx.get(address, trust_env=False, headers={"Authorization": f"Bearer {made['key']}"}).status_code == 200
+        )
+        with gs.connect(near, token=made["key"]) as workspace:
             assert workspace.processes().is_empty()
+        assert asked(home, "keys", "revoke", made["id"])["state"] == "revoked"
+        with pytest.raises(SignInRefused), gs.connect(near, token=made["key"]) as workspace:
+            workspace.processes()
+
+
+def test_the_first_administrator_closes_the_open_house(tmp_path: Path) -> None:
+    home, good = tmp_path / "home", "plum-violin harbour 7"
+    with serving(home) as (url, process), httpx.Client(base_url=url, trust_env=False) as browser:
+        assert process.stdout is not None
+        process.stdout.readline()
+        link = process.stdout.readline().strip()
+        assert httpx.get(f"{url}/api/v1/processes", trust_env=False).status_code == 200
+        form = {"name": "root@shop.example", "password": good, "again": good}
+        assert "The first administrator" in browser.get(link).text
+        assert browser.post(link, data=form).status_code == 303
+        assert browser.get("/api/v1/processes").json() == {"processes": []}
+        assert httpx.get(f"{url}/api/v1/processes", trust_env=False).status_code == 401
+        assert browser.post(link, data=form | {"name": "second@shop.example"}).status_code == 403
+        assert asked(home, "users", "list")["users"][0]["roles"] == ["admin", "operator"]
+        added = asked(home, "users", "add", "ben@shop.example", "--role", "approver:returns")
+        assert added["password_link"].startswith(f"{url}/password?token=")
+        assert browser.post("/logout").status_code == 303
+        browser.cookies.clear()
+        assert browser.get("/").status_code == 303
+        assert browser.post(added["password_link"], data={"password": good, "again": good}).status_code == 303
+        assert browser.get("/api/v1/processes").json() == {"processes": []}
+    assert "root@shop.example" in run(home, "users", "list").stdout
 
 
 def test_a_warehouse_elsewhere_is_asked_directly(service: tuple[Path, str]) -> None:

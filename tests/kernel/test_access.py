@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.access import PERMISSIONS, Grant, Permission, Principal, Reach, Role, reach, readable, require
+from kernel.access import PERMISSIONS, Grant, Permission, Principal, Reach, Role, admits, reach, readable, require
 from kernel.errors import NotAllowed
 
 MATRIX = {
@@ -53,6 +53,15 @@ def test_a_grant_for_one_process_or_store_reaches_no_further() -> None:
     assert reach(found, Permission.READ, "invoices") is None
     assert reach(found, Permission.READ) is None  # of no process, such as the list of users
     assert readable(found, ["orders", "invoices", "returns"]) == ["orders", "returns"]
+
+
+def test_a_place_without_a_process_admits_whoever_may_read_anything() -> None:
+    of_one_store = holder(Grant(Role.VIEWER, "returns", "Köln"))
+    assert admits(of_one_store, Permission.READ)
+    assert admits(of_one_store, Permission.READ, "returns")
+    assert not admits(of_one_store, Permission.READ, "orders")
+    assert not admits(holder(Grant(Role.OPERATOR, "returns")), Permission.LOAD)
+    assert not admits(holder(), Permission.READ)
 
 
 @given(st.frozensets(GRANTS, max_size=5), st.sampled_from(list(Permission)), st.sampled_from(["", "returns", "orders"]))

@@ -1,0 +1,43 @@
+"""How much a request may send."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive
+
+
+class TooLarge(Exception):
+    """A body turned out longer than it may be."""
+
+
+def announces_more(headers: Headers, limit: int) -> bool:
+    """Whether the request says that its body is longer, or says it in a way that is none."""
+    length = headers.get("content-length", "0")
+    return not (length.isascii() and length.isdigit()) or int(length[:20]) > limit
+
+
+def limited(receive: Receive, limit: int) -> Receive:
+    """Stop reading a body that is longer than it may be (`TooLarge`), whatever its header says."""
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise TooLarge
+        return message
+
+    return counted
+
+
+async def whole(receive: Receive, limit: int) -> bytes:
+    """All of a short body; `TooLarge` when it is longer."""
+    body, more = b"", True
+    read = limited(receive, limit)
+    while more:
+        message = await read()
+        body += message.get("body", b"")
+        more = bool(message.get("more_body"))
+    return body

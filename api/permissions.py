@@ -1,0 +1,48 @@
+"""What each address of the API needs, in one table. An address that is in no table is there for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.routing import compile_path
+
+from api.routes.events import FRAMES
+from kernel.access import ANY, OPEN, Need, Permission
+from mining.answers import ANSWERS
+
+READ, EXPORT, LOAD = Permission.READ, Permission.EXPORT, Permission.LOAD
+
+NEEDS: dict[tuple[str, str], Need] = {
+    ("GET", "/healthz"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("GET", "/api/docs"): READ,
+    ("GET", "/api/openapi.json"): READ,
+    ("GET", "/api/v1/processes"): READ,
+    ("GET", "/api/v1/processes/{process}/readiness"): READ,
+    ("GET", "/api/v1/processes/{process}/cases/{case_id:path}"): READ,
+    **{("GET", f"/api/v1/processes/{{process}}/{name}"): READ for name in ANSWERS},
+    **{("GET", f"/api/v1/processes/{{process}}/{name}"): EXPORT for name in FRAMES},
+    ("GET", "/api/v1/processes/{process}/export"): EXPORT,
+    ("POST", "/api/v1/ingest"): LOAD,
+    ("GET", "/api/v1/quarantine"): LOAD,
+}
+
+
+class Addresses:
+    """The addresses of a service and what they need: method and path template to a permission, or OPEN."""
+
+    def __init__(self, needs: Mapping[tuple[str, str], Need]) -> None:
+        self._compiled = [(method, compile_path(path)[0], need) for (method, path), need in needs.items()]
+
+    def need(self, method: str, path: str) -> tuple[Need, str] | None:
+        """What a request needs, and the process that it is about ('' for none); None when it is to no address."""
+        asked = "GET" if method == "HEAD" else method
+        for listed, pattern, need in self._compiled:
+            found = pattern.match(path) if listed == asked else None
+            if found is not None:
+                return need, found.groupdict().get("process", ANY)
+        return None
+
+    def is_one(self, path: str) -> bool:
+        """Whether there is such an address, for whatever method."""
+        return any(pattern.match(path) for _, pattern, _ in self._compiled)

@@ -183,6 +183,18 @@ def test_a_websocket_needs_the_same(app: Any) -> None:
     ].startswith("websocket.")
 
 
+def test_an_address_that_was_forgotten_in_the_table_is_there_for_nobody(app: Any) -> None:
+    async def forgotten() -> str:
+        raise AssertionError("let in")
+
+    for path in ("/forgotten", "/api/v1/forgotten"):
+        app.add_api_route(path, forgotten)
+        try:
+            assert ask(app, "GET", path, bearer(LOCAL)).status_code == 404
+        finally:
+            app.router.routes.pop()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "found"),
     [

@@ -57,6 +57,7 @@ def test_a_session_ends_when_it_is_idle_and_after_half_a_day(sessions: Sessions,
         assert sessions.principal(used) is not None
         clock.at += IDLE
     assert sessions.principal(idle) is None
+    assert sessions.principal(used) is not None
     clock.at += timedelta(microseconds=1)
     assert sessions.principal(used) is None
 

@@ -16,6 +16,7 @@ from dashboards.cache import Reader
 from dashboards.pages import case, cases, filters, head, map, variants
 from dashboards.server import our_backend
 from dashboards.url_state import PageState, link, parse
+from kernel.access import present
 from kernel.errors import DefinitionError, InputError
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,9 @@ def _register_frame(dash: Any, reader: Reader) -> None:
         current = state.process or (definitions[0].id if definitions else None)
         plain = PageState(process=state.process, view=state.view, filters=state.filters)
         links = [(at, label, link(at, plain)) for at, label in layout.NAVIGATION]
-        return layout.navigation(path, links), offered, current if current in known else None, current
+        principal = present()
+        person = principal.name if principal is not None and principal.kind == "user" else None
+        return layout.navigation(path, links, person), offered, current if current in known else None, current
 
     dash.callback(
         Output("navigation", "children"),

@@ -119,13 +119,17 @@ def aria(**named: str) -> dict[str, Any]:
     return {f"aria-{word}": value for word, value in named.items()}
 
 
-def navigation(path: str, links: Sequence[tuple[str, str, str]]) -> list[Component]:
-    """The entries of the navigation; `links` are (path, label, address)."""
+def navigation(path: str, links: Sequence[tuple[str, str, str]], person: str | None = None) -> list[Component]:
+    """The entries of the navigation; `links` are (path, label, address). `person`: who is signed in, and may leave."""
     here = {"/": "/map", "/case": "/cases"}.get(path, path)
-    return [
+    entries = [
         html.Li(html.A(label, href=address, className="go", **(aria(current="page") if at == here else {})))
         for at, label, address in links
     ]
+    if person is not None:
+        leaving = html.A(["Sign out", html.Span(words(person))], href="/logout", className="sign-out")
+        entries.append(html.Li(leaving))
+    return entries
 
 
 def words(value: object, length: int = NAME_LENGTH) -> str:

@@ -68,6 +68,8 @@ class Gate:
             answer = _too_large(self._limit(scope["path"]))
         except GembascopeError as error:
             answer = errors.answer(error)
+        except Exception as error:
+            answer = unexpected(scope["path"], error)
         if isinstance(answer, Response):
             await self._refuse(answer, scope, receive, dressed_send)
         else:
@@ -92,7 +94,7 @@ class Gate:
     ) -> Response | Visitor | None:
         """The visitor who may have what they ask for, None where nobody need be known; else the answer."""
         path, method = scope["path"], scope.get("method", "GET")
-        if path in SIGN_IN_PATHS:
+        if path in SIGN_IN_PATHS and scope["type"] == "http":
             if method not in SAFE_METHODS and not _same_origin(headers):
                 return _cross_origin()
             return await self._sign_in.answer(scope, headers, receive, secure=secure)
@@ -100,10 +102,11 @@ class Gate:
         need, process = found if found is not None else (Permission.READ, "")
         if need is OPEN:
             return None
-        visitor = await run_in_threadpool(self._rules.visitors.of, headers)
+        visitor = await run_in_threadpool(self._rules.visitors.of, headers, secure=secure)
         if visitor is None:
             return self._unknown(scope, headers)
-        if (method not in SAFE_METHODS or scope["type"] == "websocket") and "authorization" not in headers:
+        by_browser = visitor.session is not None or visitor.principal.kind == "anonymous"
+        if by_browser and (method not in SAFE_METHODS or scope["type"] == "websocket"):
             if not _same_origin(headers):
                 return _cross_origin()
             if visitor.session is not None and scope["type"] == "http" and not csrf_right(headers, visitor.session):
@@ -176,7 +179,7 @@ def _same_origin(headers: Headers) -> bool:
     referrer; then only the browser's own word counts, which a page cannot forge."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None and origin != "null":
-        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        return origin.partition("://")[2].lower() == headers.get("host", "").lower()
     return site in ("same-origin", "none") if site is not None else origin is None
 
 

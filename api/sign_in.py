@@ -11,7 +11,7 @@ from html import escape
 from string import Template
 from urllib.parse import parse_qs
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope
@@ -19,10 +19,13 @@ from starlette.types import Receive, Scope
 from api.bodies import whole
 from api.visitors import COOKIE, CSRF_COOKIE, SECURE_PREFIX, Visitors, csrf_token, session_secret
 from kernel.errors import InputError, SignInRefused
+from kernel.identity.passwords import AT_ONCE
 
 LOGIN, LOGOUT, FIRST, PASSWORD = "/login", "/logout", "/first-administrator", "/password"
 SIGN_IN_PATHS = (LOGIN, LOGOUT, FIRST, PASSWORD)
 FORM_BYTES = 10_000
+MOST_WAITING = 20
+"""Forms that wait for their turn; more are refused at once."""
 Form = dict[str, str]
 
 
@@ -31,6 +34,8 @@ class SignIn:
 
     def __init__(self, visitors: Visitors) -> None:
         self._visitors = visitors
+        self._waiting = 0
+        self._turns: CapacityLimiter | None = None
 
     async def answer(self, scope: Scope, headers: Headers, receive: Receive, *, secure: bool) -> Response:
         """The page that was asked for, or what became of the form that was sent."""
@@ -43,9 +48,20 @@ class SignIn:
         body = await whole(receive, FORM_BYTES)
         form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         try:
-            return await run_in_threadpool(self._sent(path), query, form, headers, secure)
+            return await self._in_turn(lambda: self._sent(path)(query, form, headers, secure))
         except (SignInRefused, InputError) as error:
             return _page(path, query | form, str(error), 403 if isinstance(error, SignInRefused) else 422)
+
+    async def _in_turn(self, judge: Callable[[], Response]) -> Response:
+        """Judge forms in threads of their own, so that many of them take no thread from those who are signed in."""
+        if self._waiting >= MOST_WAITING:
+            return Response("too many people sign in at once; try again", 503, headers={"Retry-After": "5"})
+        self._turns = self._turns or CapacityLimiter(AT_ONCE)
+        self._waiting += 1
+        try:
+            return await to_thread.run_sync(judge, limiter=self._turns)
+        finally:
+            self._waiting -= 1
 
     def _sent(self, path: str) -> Callable[[Form, Form, Headers, bool], Response]:
         return {LOGIN: self._login, LOGOUT: self._logout, FIRST: self._first, PASSWORD: self._password}[path]
@@ -55,7 +71,7 @@ class SignIn:
         return _entered(own_path(query.get("next", "/")), session, secure=secure)
 
     def _logout(self, _: Form, __: Form, headers: Headers, secure: bool) -> Response:
-        secret = session_secret(headers)
+        secret = session_secret(headers, secure=secure)
         if secret is not None:
             self._visitors.sessions.close(secret)
         answer = RedirectResponse(LOGIN, 303)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from kernel.access import Grant, Principal, Role
 from kernel.identity.directory import Directory
@@ -41,13 +41,14 @@ class Visitors:
         self._local = Principal(tenant, "local", "local", "a command on this machine", everything)
         self._anonymous = Principal(tenant, "anonymous", "anonymous", "a visitor", frozenset({Grant(Role.VIEWER)}))
 
-    def of(self, headers: Headers) -> Visitor | None:
-        """The visitor; None when they showed nothing that is right. A wrong credential is never taken for none."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme:
+    def of(self, headers: Headers, *, secure: bool) -> Visitor | None:
+        """The visitor, over TLS or not (`secure`); None when they showed nothing that is right. A wrong credential is
+        never taken for none."""
+        if "authorization" in headers:
+            scheme, _, given = headers["authorization"].partition(" ")
             principal = self._bearer(given.strip()) if scheme.lower() == "bearer" else None
             return Visitor(principal) if principal is not None else None
-        secret = session_secret(headers)
+        secret = session_secret(headers, secure=secure)
         if secret is not None:
             principal = self.sessions.principal(secret)
             if principal is not None:
@@ -66,16 +67,11 @@ class Visitors:
         return self.sessions.open(self.users.sign_in(name, password).user_id)
 
 
-def session_secret(headers: Headers) -> str | None:
-    """What the browser's session cookie holds, if it has one."""
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    for name in (SECURE_PREFIX + COOKIE, COOKIE):
-        if name in cookies:
-            return cookies[name].value
-    return None
+def session_secret(headers: Headers, *, secure: bool) -> str | None:
+    """What the browser's session cookie holds, if it has one: over TLS only the one that nobody else can set. The
+    cookies of other applications on the host may be of any form."""
+    name = SECURE_PREFIX + COOKIE if secure else COOKIE
+    return cookie_parser(headers.get("cookie", "")).get(name)
 
 
 def csrf_token(session: str) -> str:

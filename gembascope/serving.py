@@ -40,7 +40,7 @@ def build_app(
 
     hashes: list[str] = []
     rules = GateRules(
-        Visitors(directory, local_token, open_house=settings.on_loopback),
+        Visitors(directory, local_token, open_house=settings.for_this_machine),
         NEEDS | PAGES_NEED,
         hosts=LOOPBACK | {settings.host.lower()} | {name.lower() for name in settings.allowed_hosts},
         max_upload_bytes=settings.max_upload_bytes,

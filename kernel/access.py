@@ -120,10 +120,12 @@ def require(principal: Principal, permission: Permission, process: str = ANY) ->
 
 def admits(principal: Principal, permission: Permission, process: str = ANY) -> bool:
     """Whether the principal comes in at an address of the process. Where people read and no process is named yet, any
-    grant to read is enough: what is shown there is what they may read (`mining.view.Views`)."""
+    grant to read is enough: what is shown there is what they may read (`mining.view.Views`). A grant for some stores
+    admits to no whole process."""
     if permission is Permission.READ and process == ANY:
         return any(permission in PERMISSIONS[grant.role] for grant in principal.grants)
-    return reach(principal, permission, process) is not None
+    found = reach(principal, permission, process)
+    return found is not None and found.stores is None  # until what is answered is limited to stores
 
 
 _present: ContextVar[Principal | None] = ContextVar("principal", default=None)

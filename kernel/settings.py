@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         default=None,
+        min_length=32,
         description="Key that API keys are checked with, the same for all processes; unset: one is made in the home.",
     )
     tenant: str = Field(
@@ -56,6 +57,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=8 << 30, ge=1 << 20, description="Largest file that the service accepts for loading, bytes."
     )
+
+    @property
+    def for_this_machine(self) -> bool:
+        """Whether nobody elsewhere can come: on loopback, and nothing passes requests on for another host."""
+        return self.on_loopback and not self.behind_tls and not self.allowed_hosts
 
     @property
     def on_loopback(self) -> bool:

@@ -58,7 +58,7 @@ async def export(
 ) -> StreamingResponse:
     chosen, _ = selection(request.query_params, ("kind", "with_mapping"))
     kind_of_file(Path("log"), kind)
-    view = views.view(process)
+    view = await run_in_threadpool(views.view, process)
     folder = tempfile.TemporaryDirectory(prefix="export-", dir=request.app.state.upload_folder)
     path = Path(folder.name) / "log"
     try:

@@ -37,7 +37,9 @@ def read_grants(words: list[str]) -> list[Grant]:
     """The grants that `--role` spells; `InputError` names a role that is none."""
     grants = []
     for word in words:
-        role, _, process = word.partition(":")
+        role, limited, process = word.partition(":")
+        if limited and not process:
+            raise InputError(f"--role {word[:40]!r}: name the process after the colon, or leave the colon out")
         if role not in list(Role):
             raise InputError(f"--role {word[:40]!r}: {role[:40]!r} is no role; there are {', '.join(Role)}")
         grants.append(Grant(Role(role), process))

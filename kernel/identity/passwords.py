@@ -12,6 +12,8 @@ from kernel.errors import InputError
 SHORTEST = 12
 LONGEST = 256
 """Characters; hashing a longer one would only cost."""
+JUDGED = 72
+"""Characters that are looked at: judging takes longer than the length, and these are enough to tell."""
 STRONG = 3
 """Of zxcvbn's scores 0 to 4: at least 10^8 guesses by who knows its lists of passwords that leaked."""
 AT_ONCE = 2
@@ -34,8 +36,8 @@ class Passwords:
         InputError
             It is too short, too long or too easy to guess.
         """
-        _check(password, name)
         with self._turns:
+            _check(password, name)
             return self._hasher.hash(password)
 
     def right(self, password: str, kept: str | None) -> bool:
@@ -64,7 +66,7 @@ def _check(password: str, name: str) -> None:
     from zxcvbn import zxcvbn  # its lists take a while to load, and passwords are seldom set
 
     known_of_them = [part for part in (name, name.partition("@")[0], "gembascope") if part]
-    found = zxcvbn(password, user_inputs=known_of_them, max_length=LONGEST)
+    found = zxcvbn(password[:JUDGED], user_inputs=known_of_them)
     if found["score"] < STRONG:
         said = found["feedback"]["warning"] or "it is too easy to guess"
         raise InputError(f"that password will not do: {said.rstrip('.').lower()}. A few unusual words make a good one")

@@ -7,12 +7,13 @@ administrator gives out such a token for the first one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, text, update
 
 from kernel.access import Grant, Principal, Role
 from kernel.clock import Clock
@@ -97,7 +98,7 @@ class Users:
         InputError
             There are none, or nobody would administer the tenant any more.
         """
-        with self._state.writing() as connection:
+        with self._changing() as connection:
             row, administered = self._named(connection, name), self._has_admin(connection)
             granted.replace(connection, self._tenant, row.user_id, grants, by=by, at=self._clock.now())
             self._keep_admin(connection, administered)
@@ -105,7 +106,7 @@ class Users:
 
     def set_disabled(self, name: str, disabled: bool) -> User:
         """Let a person in no more, ending their sessions, or again. `InputError` as for `set_grants`."""
-        with self._state.writing() as connection:
+        with self._changing() as connection:
             row, administered = self._named(connection, name), self._has_admin(connection)
             at = self._clock.now() if disabled else None
             connection.execute(update(USERS).where(self._is(row.user_id)).values(disabled_at=at))
@@ -121,7 +122,7 @@ class Users:
 
     def first_admin_token(self) -> str | None:
         """A token for the first administrator, in place of any before; None when the tenant has an administrator."""
-        with self._state.writing() as connection:
+        with self._changing() as connection:
             return None if self._has_admin(connection) else self._token(connection, FIRST_ADMIN, None)
 
     def administered(self) -> bool:
@@ -151,7 +152,7 @@ class Users:
             known = connection.execute(self._select().where(USERS.c.user_id == found.user_id)).first()
         name = _name(name) if found.user_id is None else str(known.name) if known is not None else ""
         kept = self._passwords.hash(password, name=name)
-        with self._state.writing() as connection:
+        with self._changing() as connection:
             used = update(ONE_USE_TOKENS).where(self._usable_now(token, now)).values(used_at=now)
             if connection.execute(used.returning(ONE_USE_TOKENS.c.token_hash)).first() is None:
                 raise SignInRefused(USED)
@@ -180,9 +181,7 @@ class Users:
         """
         now = self._clock.now()
         with self._state.writing() as connection:
-            row = connection.execute(
-                self._select().where(USERS.c.name == name.strip().lower()).with_for_update()
-            ).first()
+            row = connection.execute(self._of_name(name).with_for_update()).first()
             known = row is not None and row.disabled_at is None and row.password_hash is not None
             waiting = row is not None and row.locked_until is not None and row.locked_until > now
             if row is not None and known and not waiting:
@@ -209,11 +208,25 @@ class Users:
     def _select(self) -> Select[Any]:
         return select(USERS).where(USERS.c.tenant == self._tenant)
 
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """A transaction that decides by who administers the tenant: one at a time, on PostgreSQL too."""
+        with self._state.writing() as connection:
+            if not self._state.is_sqlite:
+                key = {"key": f"gembascope users of {self._tenant}"}
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), key)
+            yield connection
+
+    def _of_name(self, name: str) -> Select[Any]:
+        """Whoever signs in so. What cannot be a name is nobody's: PostgreSQL refuses to compare some of it."""
+        name = name.strip().lower()
+        return self._select().where(USERS.c.name == (name if NAME.fullmatch(name) else ""))
+
     def _is(self, user_id: str) -> Any:
         return and_(USERS.c.tenant == self._tenant, USERS.c.user_id == user_id)
 
     def _named(self, connection: Connection, name: str) -> Row[Any]:
-        row = connection.execute(self._select().where(USERS.c.name == name.strip().lower())).first()
+        row = connection.execute(self._of_name(name)).first()
         if row is None:
             raise NotFound(f"nobody signs in as {name[:80]!r} here")
         return row

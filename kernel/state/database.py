@@ -57,7 +57,7 @@ class State:
             return _file_url(home / FILE)
         try:
             url = make_url(settings.state_url.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise _unknown() from None
         if url.get_backend_name() == "postgresql":
             return url.set(drivername="postgresql+psycopg")

@@ -213,4 +213,7 @@ def test_an_address_is_matched_whole(method: str, path: str, found: Any) -> None
 def test_loopback_is_told_from_every_other_address(tmp_path: Path) -> None:
     assert load_settings(home=tmp_path, host="localhost").on_loopback
     assert not load_settings(home=tmp_path, host="0.0.0.0").on_loopback
+    assert load_settings(home=tmp_path).for_this_machine
+    assert not load_settings(home=tmp_path, behind_tls=True).for_this_machine  # others come by whoever ends the TLS
+    assert not load_settings(home=tmp_path, allowed_hosts=("ops.example",)).for_this_machine
     assert not load_settings(home=tmp_path, host="shop.example").on_loopback

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -13,10 +17,12 @@ from fastapi import FastAPI, Request
 from running_api import running
 
 from api.gate import Gate
+from api.sign_in import MOST_WAITING
 from api.visitors import COOKIE, CSRF_COOKIE, CSRF_HEADER, csrf_token
 from kernel.access import Permission, Role
 from kernel.clock import FixedClock
 from kernel.identity.directory import Directory
+from kernel.identity.passwords import Passwords
 from kernel.identity.sessions import IDLE
 
 ANA = "ana@shop.example"
@@ -93,6 +99,51 @@ def test_over_tls_the_cookie_is_for_this_host_and_tls_alone(people: Directory) -
         assert cookie.startswith((f"__Host-{COOKIE}=", f"{CSRF_COOKIE}="))
 
 
+def test_over_tls_a_cookie_that_another_host_could_set_is_none(people: Directory) -> None:
+    app = FastAPI()
+    app.add_middleware(Gate, rules=rules(people, open_house=False, needs=NEEDS, secure=True))
+    secret = people.sessions.open(people.users.get(ANA).user_id)
+    with running(app) as url:
+        for name, status in ((COOKIE, 303), (f"__Host-{COOKIE}", 404)):
+            answer = httpx.get(f"{url}/", headers={"cookie": f"{name}={secret}"}, trust_env=False)
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize("others", ['theme={"a":1}', "foo", "a,b=1", "café=1"])
+def test_cookies_of_other_applications_do_not_sign_anybody_out(
+    browser: httpx.Client, people: Directory, others: str
+) -> None:
+    secret = people.sessions.open(people.users.get(ANA).user_id)
+    cookie = f"{others}; {COOKIE}={secret}".encode("latin-1")
+    assert browser.get("/", headers={"cookie": cookie}).json() == "a page"  # type: ignore[dict-item]
+
+
+def test_an_empty_credential_is_a_wrong_one(browser: httpx.Client) -> None:
+    sign_in(browser)
+    headers = {"authorization": "", "origin": "http://elsewhere.example"}
+    assert browser.post("/_dash-update-component", headers=headers).status_code == 401
+
+
+def test_many_who_sign_in_keep_nobody_else_waiting(
+    browser: httpx.Client, people: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than may wait are refused at once, and the others take no thread from who is known."""
+    release = threading.Event()
+    monkeypatch.setattr(Passwords, "right", lambda *_: not release.wait(30))
+    url, shown = str(browser.base_url).rstrip("/"), bearer(key(people, Role.VIEWER))
+    with ThreadPoolExecutor(60) as pool:
+        tries = [
+            pool.submit(httpx.post, f"{url}/login", data={"name": f"nobody{number}", "password": "x"}, trust_env=False)
+            for number in range(60)
+        ]
+        while sum(one.done() for one in tries) < 60 - MOST_WAITING:
+            time.sleep(0.01)
+        assert browser.get("/", headers=shown).json() == "a page"
+        release.set()
+    found = Counter(one.result().status_code for one in tries)
+    assert found == {503: 60 - MOST_WAITING, 403: MOST_WAITING}
+
+
 @pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "x"])
 def test_the_form_leads_nowhere_else(browser: httpx.Client, target: str) -> None:
     assert sign_in(browser, params={"next": target}).headers["location"] == "/"  # type: ignore[arg-type]
@@ -163,6 +214,7 @@ def test_a_key_needs_no_token_of_a_session(browser: httpx.Client, people: Direct
         {"origin": "https://elsewhere.example"},
         {"origin": "https://elsewhere.example", "sec-fetch-site": "same-origin"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"origin": "null", "sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],

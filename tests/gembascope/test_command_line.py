@@ -118,6 +118,7 @@ def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
         (("ingest", "x.csv", "--process", "p", "--timezone", "Mars/Base"), 3, "no time zone is called 'Mars/Base'"),
         (("users", "add", "a b", "--role", "viewer"), 3, "a name to sign in with"),
         (("users", "add", "ana", "--role", "king"), 3, "'king' is no role; there are viewer, analyst"),
+        (("users", "add", "ana", "--role", "viewer:"), 3, "name the process after the colon"),
         (("users", "disable", "nobody"), 3, "nobody signs in as 'nobody' here"),
         (("keys", "revoke", "none"), 3, "there is no key 'none'"),
         (("log", "orders", "--tenant", "../x"), 6, "GEMBASCOPE_TENANT"),

@@ -58,7 +58,9 @@ def test_a_grant_for_one_process_or_store_reaches_no_further() -> None:
 def test_a_place_without_a_process_admits_whoever_may_read_anything() -> None:
     of_one_store = holder(Grant(Role.VIEWER, "returns", "Köln"))
     assert admits(of_one_store, Permission.READ)
-    assert admits(of_one_store, Permission.READ, "returns")
+    assert not admits(of_one_store, Permission.READ, "returns")
+    assert not admits(holder(Grant(Role.VIEWER, "p"), Grant(Role.ANALYST, "p", "Köln")), Permission.EXPORT, "p")
+    assert admits(holder(Grant(Role.VIEWER, "returns")), Permission.READ, "returns")
     assert not admits(of_one_store, Permission.READ, "orders")
     assert not admits(holder(Grant(Role.OPERATOR, "returns")), Permission.LOAD)
     assert not admits(holder(), Permission.READ)

@@ -39,7 +39,19 @@ def test_who_was_added_sets_a_password_and_signs_in(users: Users) -> None:
     assert [user.name for user in users.all()] == ["ana@shop.example"]
 
 
-@pytest.mark.parametrize(("name", "password"), [("ana@shop.example", OTHER), ("bo@shop.example", GOOD), ("", "")])
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("ana@shop.example", OTHER),
+        ("ana@shop.example", "x" * 1_000_000),
+        ("ana@shop.example", "\x00"),
+        ("bo@shop.example", GOOD),
+        ("", ""),
+        ("ana\x00", GOOD),
+        ("x" * 10_000, GOOD),
+    ],
+    ids=range(7),
+)
 def test_what_was_wrong_is_not_told(users: Users, name: str, password: str) -> None:
     signing_in(users)
     with pytest.raises(SignInRefused, match="that name and password are not right"):
@@ -159,6 +171,25 @@ def test_the_last_administrator_stays(users: Users) -> None:
     assert users.get("root@shop.example").grants == {ADMIN}
     signing_in(users, "second@shop.example", grants=(ADMIN,))
     assert users.set_disabled("root@shop.example", True).disabled_at is not None
+
+
+def test_two_who_disable_each_other_at_once_leave_one(users: Users) -> None:
+    for _ in range(10):
+        names = ["one@shop.example", "two@shop.example"]
+        for name in names:
+            if name not in {user.name for user in users.all()}:
+                signing_in(users, name, grants=(ADMIN,))
+            users.set_disabled(name, False)
+
+        def disable(name: str) -> bool:
+            try:
+                users.set_disabled(name, True)
+            except InputError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(disable, names)) == [False, True]
 
 
 # Tokens -----------------------------------------------------------------------------------------------------

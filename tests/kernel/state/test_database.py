@@ -184,7 +184,15 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "state.sqlite").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("url", ["mysql://root@127.0.0.1/state", "no url at all", "sqlite:///elsewhere.sqlite"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://root@127.0.0.1/state",
+        "no url at all",
+        "sqlite:///elsewhere.sqlite",
+        "postgresql://u:pw@x:hunter2@host/db",
+    ],
+)
 def test_another_kind_of_database_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsError, match="expected postgresql://"):
         State(load_settings(home=tmp_path, state_url=SecretStr(url)))

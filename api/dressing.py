@@ -23,7 +23,7 @@ def dressed(send: Send, script_hashes: Iterable[str], *, secure: bool) -> Send:
             headers["Content-Security-Policy"] = policy
             headers["X-Content-Type-Options"] = "nosniff"
             headers["X-Frame-Options"] = "DENY"
-            headers["Referrer-Policy"] = "same-origin"
+            headers["Referrer-Policy"] = "same-origin"  # with none, forms of ours would hide their origin
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
             if secure:

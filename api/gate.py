@@ -175,12 +175,11 @@ def _hostname(host: str) -> str:
 
 
 def _same_origin(headers: Headers) -> bool:
-    """Whether no other site made the browser ask this. A form of ours has the origin "null", since our pages send no
-    referrer; then only the browser's own word counts, which a page cannot forge."""
-    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin is not None and origin != "null":
+    """Whether no other site made the browser ask this."""
+    origin = headers.get("origin")
+    if origin is not None:
         return origin.partition("://")[2].lower() == headers.get("host", "").lower()
-    return site in ("same-origin", "none") if site is not None else origin is None
+    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
 def _cross_origin() -> Response:

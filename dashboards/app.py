@@ -21,9 +21,6 @@ from kernel.errors import DefinitionError, InputError
 
 log = logging.getLogger(__name__)
 
-CSRF_COOKIE = "gembascope_csrf"
-"""Where the browser finds what it sends with every callback; `api.visitors` sets it."""
-
 PAGES: tuple[ModuleType, ...] = (map, variants, cases, case)
 INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -42,13 +39,14 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(app: FastAPI, reader: Reader, *, title: str = "Gembascope") -> None:
+def mount(app: FastAPI, reader: Reader, *, csrf_cookie: str = "_csrf_token", title: str = "Gembascope") -> None:
     """Add the pages of one tenant to `app`: `/`, `/map`, `/variants`, `/cases`, `/case` and what these load.
 
     Call it before the first request, after all other routes and middleware: the pages' own middleware goes inside
     all that is there. Every other address stays with the app. The hashes of the inline scripts, for a content
     security policy, are in `app.state.csp_script_hashes`. Dash keeps one application per process as "the" one; the
-    last mounted is it, and earlier ones go on working.
+    last mounted is it, and earlier ones go on working. `csrf_cookie`: where the browser finds what it sends with every
+    callback.
     """
     with our_backend():
         dash: Any = Dash(
@@ -62,7 +60,7 @@ def mount(app: FastAPI, reader: Reader, *, title: str = "Gembascope") -> None:
             suppress_callback_exceptions=True,
             on_error=_tell_failure,
             serve_locally=True,
-            csrf_token_name=CSRF_COOKIE,
+            csrf_token_name=csrf_cookie,
             compress=False,
         )
     dash.layout = layout.shell(title)

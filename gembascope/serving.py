@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.gate import LOOPBACK, GateRules
 from api.permissions import NEEDS
-from api.visitors import Visitors
+from api.visitors import CSRF_COOKIE, Visitors
 from dashboards.cache import Reader
 from dashboards.warming import warmed
 from gembascope.service import Service, announced, instance_of
@@ -51,7 +51,7 @@ def build_app(
     folder = settings.home.expanduser() / "uploads"
     instance = instance_of(local_token)
     app = create_app(opened.views, opened.clock, rules, upload_folder=folder, pseudonym_key=key, instance=instance)
-    mount(app, reader)
+    mount(app, reader, csrf_cookie=CSRF_COOKIE)
     hashes.extend(app.state.csp_script_hashes)
     return app
 

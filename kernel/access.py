@@ -6,13 +6,11 @@ within a scope, which is every process or one, and every store or one. A role is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-
-from kernel.errors import NotAllowed
 
 ANY = ""
 """As process or store of a grant: all of them."""
@@ -104,20 +102,6 @@ def reach(principal: Principal, permission: Permission, process: str = ANY) -> R
     return Reach(frozenset(stores)) if stores and process != ANY else None
 
 
-def require(principal: Principal, permission: Permission, process: str = ANY) -> Reach:
-    """As `reach`.
-
-    Raises
-    ------
-    NotAllowed
-        It may not; the message says which permission is missing, and names nothing that it may not see.
-    """
-    found = reach(principal, permission, process)
-    if found is None:
-        raise NotAllowed(f"{principal.name} has no grant to {permission.value} here")
-    return found
-
-
 def admits(principal: Principal, permission: Permission, process: str = ANY) -> bool:
     """Whether the principal comes in at an address of the process. Where people read and no process is named yet, any
     grant to read is enough: what is shown there is what they may read (`mining.view.Views`). A grant for some stores
@@ -144,8 +128,3 @@ def acting_as(principal: Principal) -> Iterator[None]:
 def present() -> Principal | None:
     """Who the request is from that is being answered here; None outside of one."""
     return _present.get()
-
-
-def readable(principal: Principal, processes: Iterable[str]) -> list[str]:
-    """Those of the processes that the principal may read, in their order."""
-    return [process for process in processes if reach(principal, Permission.READ, process) is not None]

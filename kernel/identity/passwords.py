@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -16,16 +14,13 @@ JUDGED = 72
 """Characters that are looked at: judging takes longer than the length, and these are enough to tell."""
 STRONG = 3
 """Of zxcvbn's scores 0 to 4: at least 10^8 guesses by who knows its lists of passwords that leaked."""
-AT_ONCE = 2
-"""Hashes computed side by side: each takes 64 MiB and both cores."""
 
 
 class Passwords:
-    """Makes and checks hashes; one per process, as it keeps the load in bounds."""
+    """Makes and checks hashes. Each takes 64 MiB and some time: who lets strangers ask lets few ask at once."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._turns = threading.Semaphore(AT_ONCE)
         self._nobodys = self._hasher.hash("the password of nobody")
 
     def hash(self, password: str, *, name: str = "") -> str:
@@ -36,19 +31,17 @@ class Passwords:
         InputError
             It is too short, too long or too easy to guess.
         """
-        with self._turns:
-            _check(password, name)
-            return self._hasher.hash(password)
+        _check(password, name)
+        return self._hasher.hash(password)
 
     def right(self, password: str, kept: str | None) -> bool:
         """Whether it is the password of which `kept` is the hash. Of nobody (None) it is wrong, after the same time."""
         if len(password) > LONGEST:
             return False
-        with self._turns:
-            try:
-                return self._hasher.verify(kept or self._nobodys, password) and kept is not None
-            except (VerificationError, InvalidHashError):
-                return False
+        try:
+            return self._hasher.verify(kept or self._nobodys, password) and kept is not None
+        except (VerificationError, InvalidHashError):
+            return False
 
     def outdated(self, kept: str) -> bool:
         """Whether a hash was made with less effort than new ones are."""
@@ -56,8 +49,7 @@ class Passwords:
 
     def again(self, password: str) -> str:
         """A new hash of a password that was right, whatever one would say of it today."""
-        with self._turns:
-            return self._hasher.hash(password)
+        return self._hasher.hash(password)
 
 
 def _check(password: str, name: str) -> None:

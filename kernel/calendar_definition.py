@@ -46,7 +46,7 @@ def _check_spans(spans: tuple[str, ...]) -> tuple[str, ...]:
     return spans
 
 
-def _check_timezone(name: str) -> str:
+def known_timezone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):  # OSError: the name of a folder of zones
@@ -56,7 +56,7 @@ def _check_timezone(name: str) -> str:
     return name
 
 
-def _date(value: object) -> object:
+def iso_date(value: object) -> object:
     """Only dates and ISO dates: pydantic alone would also take a number of seconds for a date."""
     if isinstance(value, str):
         return date.fromisoformat(value)
@@ -70,7 +70,7 @@ def _bound(value: object) -> object:
     if isinstance(value, str) and len(value) > 10:
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
-        return _date(value)
+        return iso_date(value)
     if value.utcoffset() is None:
         raise ValueError(f"{value.isoformat()} has no offset: write one, such as 2026-12-24T12:00:00+01:00")
     return value.astimezone(timezone.utc)
@@ -83,7 +83,7 @@ def _country(value: object) -> object:
 
 
 Spans = Annotated[tuple[str, ...], AfterValidator(_check_spans)]
-Day = Annotated[date, BeforeValidator(_date)]
+Day = Annotated[date, BeforeValidator(iso_date)]
 Bound = Annotated[datetime | date, BeforeValidator(_bound)]
 
 
@@ -146,7 +146,7 @@ class CalendarDefinition(BaseModel):
         pattern=r"^[a-z0-9][a-z0-9._-]*$",
         description="Name of the calendar: lower-case letters, digits, dots, hyphens and underscores.",
     )
-    timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
+    timezone: Annotated[str, AfterValidator(known_timezone)] = Field(
         description="IANA time zone whose wall clock the hours are read on, such as Europe/Berlin."
     )
     hours: dict[Weekday, Spans] = Field(

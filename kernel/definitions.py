@@ -111,6 +111,23 @@ def read_folder(folder: Path, model: type[Model], *, context: Any = None) -> dic
     return found
 
 
+def line_of(path: Path, place: Place) -> int:
+    """The line of a place in a file that was read before, for a problem between files: that of its nearest ancestor
+    where the place itself is not written, 1 where the file has changed since."""
+    lines: dict[Place, int] = {}
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            node = loader.get_single_node()
+            if node is not None:
+                _index(node, (), lines, [], str(path), [0])
+        finally:
+            loader.dispose()
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return 1
+    return _line(lines, place)
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)`, or nothing when no known word is close."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)

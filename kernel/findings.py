@@ -91,6 +91,8 @@ class Finding:
     score: float | None = None
     """Of detectors that score: 0 to 1, greater is stranger."""
     evidence: Evidence = field(default_factory=lambda: Evidence(""))
+    cause_title: str = ""
+    """One line for a person about everything of this cause, the title of the incident; "": the title of the first."""
 
     @property
     def id(self) -> str:
@@ -106,7 +108,8 @@ def finding_id(*parts: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FindingEnd:
-    """That the trouble of a finding has ended, and how: `cured`, or `withdrawn` when late events show it never was."""
+    """That the trouble of a finding has ended, and how: `cured`; `grown` into another of the same cause (at risk into
+    late); or `withdrawn`, when late events or another definition show that it is none."""
 
     finding_id: str
     incident_id: str

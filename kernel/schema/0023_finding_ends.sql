@@ -1,4 +1,4 @@
--- One row per finding whose trouble has ended: how 'cured', or 'withdrawn' when late events show that it never was.
+-- One row per finding whose trouble has ended: how 'cured', 'grown' (at risk into late) or 'withdrawn' (it is none).
 -- Of one finding written twice, the first counts (version as in findings).
 CREATE TABLE IF NOT EXISTS finding_ends
 (

@@ -1,4 +1,4 @@
-"""Every .sql file of mining and ingest is documented, is asked by one call, and no SQL is put together in Python."""
+"""Every .sql file beside our modules is documented, is asked by one call, and no SQL is put together in Python."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from kernel.warehouse import Query, Warehouse
 from mining.filters import CaseFilter
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("gembascope", "kernel", "ingest", "mining", "simulator", "api", "dashboards", "kpis", "anomalies")
-ASKING = ("mining", "ingest")
+PACKAGES = (
+    "gembascope",
+    "kernel",
+    "ingest",
+    "mining",
+    "simulator",
+    "api",
+    "dashboards",
+    "kpis",
+    "anomalies",
+    "orchestration_hooks",
+)
+ASKING = ("mining", "ingest", "kpis", "anomalies")
 FILES = sorted(path for package in ASKING for path in (ROOT / package / "sql").glob("*.sql"))
 PARAMETER = re.compile(r"\{(\w+):([^{}]+)\}")
 STATEMENT = re.compile(

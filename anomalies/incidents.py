@@ -84,6 +84,8 @@ class Incidents:
             if found is None:
                 raise RuntimeError("an incident was neither opened nor found")
         changes: dict[str, Any] = {"last_found_at": now, "since": min(since, found.since)}
+        if not found.owner and worst.owner:
+            changes["owner"] = worst.owner  # somebody answers for it by now
         if SEVERITIES.index(worst.severity) > SEVERITIES.index(Severity(found.severity)):
             changes |= {"severity": worst.severity.value, "kind": worst.kind.value}
             changes["title"] = worst.cause_title or worst.title
@@ -210,6 +212,21 @@ class Incidents:
             found = [incident_of(row) for row in connection.execute(newest)]
         found.sort(key=lambda one: (-SEVERITIES.index(one.severity), one.since, one.id))
         return found[:most]
+
+    def open_of(self, process: str, rule: str) -> list[str]:
+        """The ids of those that are not resolved and began with a finding of this rule, ordered."""
+        asked = (
+            select(_COLUMNS.incident_id)
+            .where(
+                _COLUMNS.tenant == self._tenant,
+                _COLUMNS.state.in_(("open", "acknowledged")),
+                _COLUMNS.process == process,
+                _COLUMNS.rule == rule,
+            )
+            .order_by(_COLUMNS.incident_id)
+        )
+        with self._state.reading() as connection:
+            return list(connection.execute(asked).scalars())
 
     def notes(self, incident: str) -> list[Note]:
         """What was said and done about an incident, in order; `NotFound` where there is none."""

@@ -1,0 +1,122 @@
+"""From what a rule finds now to findings, ends and incidents: what is new is added, what is gone has ended.
+
+Every step may be done again: killed anywhere in between, the next time does the same work, and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from anomalies.finding_store import FindingStore, Known
+from anomalies.incidents import Incidents
+from kernel.findings import Finding, FindingEnd, Kind, Severity
+
+CURED = "cured"
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a rule finds of one process at one instant: everything, not only what is new. `how`: of a case whose
+    finding is gone, how its trouble ended."""
+
+    process: str
+    rule: str
+    findings: Sequence[Finding]
+    how: Callable[[str], str] = field(default=lambda _: CURED)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording changed: findings added and ended, incidents of the added by cause, and those resolved now."""
+
+    added: list[Finding]
+    ended: list[FindingEnd]
+    incidents: Mapping[str, str]
+    resolved: list[str]
+
+
+class Recorder:
+    """Writes down what rules find, for one tenant. One process and rule at a time."""
+
+    def __init__(self, store: FindingStore, incidents: Incidents) -> None:
+        self._store, self._incidents = store, incidents
+
+    def record(self, detected: Detected, now: datetime) -> Recorded:
+        """Bring findings and incidents of a rule up to what it finds now. Findings that nobody answers for are one more
+        finding, of the kind `unowned`."""
+        of_rule = self._record(detected, now)
+        nobodys = Detected(detected.process, f"unowned: {detected.rule}", _unowned(detected, now))
+        of_owners = self._record(nobodys, now)
+        return Recorded(
+            of_rule.added + of_owners.added,
+            of_rule.ended + of_owners.ended,
+            {**of_rule.incidents, **of_owners.incidents},
+            of_rule.resolved + of_owners.resolved,
+        )
+
+    def _record(self, detected: Detected, now: datetime) -> Recorded:
+        known = self._store.known(detected.process, detected.rule)
+        current = {finding.id: finding for finding in (_occurrence(found, known) for found in detected.findings)}
+        added = [finding for name, finding in current.items() if name not in known.open]
+        ended = [
+            FindingEnd(name, incident, detected.how(known.cases[name]), now)
+            for name, incident in known.open.items()
+            if name not in current
+        ]
+        incidents = self._incidents.join(added) if added else {}
+        self._store.add(added, incidents)
+        self._store.end(ended)
+        # Open incidents are looked at every time: the last time may have been killed before it wrote its counts.
+        lasting = self._incidents.open_of(detected.process, detected.rule)
+        resolved = self._settle({*incidents.values(), *known.open.values(), *lasting})
+        return Recorded(added, ended, incidents, resolved)
+
+    def _settle(self, touched: set[str]) -> list[str]:
+        """Write the counts of the incidents that changed, and resolve those of which nothing is left."""
+        if not touched:
+            return []
+        counts: dict[str, tuple[int, int]] = {}
+        for incident, found, lasting in (
+            self._store.figures(sorted(touched)).select("incident_id", "findings", "open").iter_rows()
+        ):
+            before = counts.get(incident, (0, 0))
+            counts[incident] = (before[0] + found, before[1] + lasting)
+        return self._incidents.settle(counts)
+
+
+def _occurrence(finding: Finding, known: Known) -> Finding:
+    """The finding, or the next occurrence of it where the last has ended: the same trouble can come back."""
+    found, number = finding, 1
+    while found.id in known.ended:
+        number += 1
+        found = replace(finding, anchor=f"{finding.anchor} again {number}")
+    return found
+
+
+def _unowned(detected: Detected, now: datetime) -> list[Finding]:
+    orphans = [finding for finding in detected.findings if not finding.owner]
+    if not orphans:
+        return []
+    first = orphans[0]
+    title = f"Nobody answers for {detected.process}: {detected.rule} finds trouble, and no owner has it"
+    return [
+        Finding(
+            tenant=first.tenant,
+            kind=Kind.UNOWNED,
+            rule=f"unowned: {detected.rule}",
+            process=detected.process,
+            case_id="",
+            store="",
+            cause=f"unowned|{detected.process}|{detected.rule}",
+            anchor="",
+            severity=Severity.MEDIUM,
+            title=title,
+            suspect="owners",
+            owner="",
+            dependency_owner="",
+            since=min(finding.since for finding in orphans),
+            detected_at=now,
+        )
+    ]

@@ -23,6 +23,7 @@ from kernel.errors import (
     StateConflict,
     StateError,
     StateUnavailable,
+    TooManyRequests,
     WarehouseError,
     WarehouseUnavailable,
 )
@@ -35,6 +36,7 @@ STATUS: dict[type[GembascopeError], int] = {
     NotFound: 404,
     AccessError: 403,
     SignInRefused: 401,
+    TooManyRequests: 429,
     StateError: 502,
     StateUnavailable: 503,
     StateConflict: 409,
@@ -61,7 +63,7 @@ def answer(error: GembascopeError) -> JSONResponse:
     """The problem document of an expected failure."""
     found = problem(status_of(error), error.reason, str(error), retryable=error.retryable)
     if error.retryable:
-        found.headers["Retry-After"] = "1"
+        found.headers["Retry-After"] = str(error.after_s if isinstance(error, TooManyRequests) else 1)
     return found
 
 

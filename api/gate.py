@@ -22,9 +22,10 @@ from api.bodies import TooLarge, announces_more, limited
 from api.dressing import dressed
 from api.errors import problem, unexpected
 from api.permissions import Addresses
+from api.rates import Rates
 from api.sign_in import FORM_BYTES, SIGN_IN_PATHS, SignIn
 from api.visitors import Visitor, Visitors, csrf_right
-from kernel.access import OPEN, Need, Permission, acting_as, admits
+from kernel.access import OPEN, Need, Permission, Principal, acting_as, admits
 from kernel.errors import GembascopeError, NotAllowed, SignInRefused
 
 SMALL_BODY_BYTES = 2 << 20
@@ -37,7 +38,8 @@ NOWHERE = "/_nowhere"
 @dataclass(frozen=True, slots=True)
 class GateRules:
     """What the gate enforces. `needs`: of all addresses. `hosts`: names a request may be addressed to.
-    `script_hashes`: of inline scripts. `secure`: visitors come over TLS, which ends before this service."""
+    `script_hashes`: of inline scripts. `secure`: visitors come over TLS, which ends before this service. `names_store`:
+    whether a process does, so that its answers can be limited to stores. `rates`: None for no limit."""
 
     visitors: Visitors
     needs: Mapping[tuple[str, str], Need]
@@ -45,6 +47,8 @@ class GateRules:
     max_upload_bytes: int = 8 << 30
     script_hashes: Callable[[], list[str]] = field(default=list)
     secure: bool = False
+    names_store: Callable[[str], bool] = field(default=lambda process: False)
+    rates: Rates | None = None
 
 
 class Gate:
@@ -54,6 +58,7 @@ class Gate:
         self._app, self._rules = app, rules
         self._addresses = Addresses(rules.needs)
         self._sign_in = SignIn(rules.visitors)
+        self._rates = rules.rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -97,12 +102,16 @@ class Gate:
         if path in SIGN_IN_PATHS and scope["type"] == "http":
             if method not in SAFE_METHODS and not _same_origin(headers):
                 return _cross_origin()
+            if self._rates is not None and method == "POST":
+                self._rates.sign_in(_address(scope))
             return await self._sign_in.answer(scope, headers, receive, secure=secure)
         found = self._addresses.need(method, path)
         need, process = found if found is not None else (Permission.READ, "")
         if need is OPEN:
             return None
         visitor = await run_in_threadpool(self._rules.visitors.of, headers, secure=secure)
+        if self._rates is not None:
+            self._rates.request(visitor.principal if visitor is not None else None, _address(scope))
         if visitor is None:
             return self._unknown(scope, headers)
         by_browser = visitor.session is not None or visitor.principal.kind == "anonymous"
@@ -115,9 +124,16 @@ class Gate:
             if self._addresses.is_one(path):
                 return problem(405, "http", "Method Not Allowed")
             scope["path"] = NOWHERE if not path.startswith("/api/") else f"/api{NOWHERE}"
-        elif isinstance(need, Permission) and not admits(visitor.principal, need, process):
-            return self._refused(visitor, need, process, scope, headers)
+        elif isinstance(need, Permission) and not await self._admits(visitor.principal, need, process):
+            return await self._refused(visitor, need, process, scope, headers)
         return visitor
+
+    async def _admits(self, principal: Principal, need: Permission, process: str) -> bool:
+        if admits(principal, need, process):
+            return True
+        if not admits(principal, need, process, names_store=True):
+            return False  # for most who are refused, without a look at the definition
+        return await run_in_threadpool(self._rules.names_store, process)
 
     def _unknown(self, scope: Scope, headers: Headers) -> Response:
         """The answer to somebody who showed no credential, or a wrong one."""
@@ -130,9 +146,11 @@ class Gate:
         query = scope["query_string"].decode("latin-1")
         return RedirectResponse(f"/login?next={quote(f'{path}?{query}' if query else path)}", 303)
 
-    def _refused(self, visitor: Visitor, need: Permission, process: str, scope: Scope, headers: Headers) -> Response:
+    async def _refused(
+        self, visitor: Visitor, need: Permission, process: str, scope: Scope, headers: Headers
+    ) -> Response:
         """The answer to somebody who is known and may not."""
-        if process and not admits(visitor.principal, Permission.READ, process):
+        if process and not await self._admits(visitor.principal, Permission.READ, process):
             return problem(404, "not_found", "there is no such process")  # as for one that is not there
         if visitor.principal.kind == "anonymous":
             return self._unknown(scope, headers)
@@ -172,6 +190,12 @@ def _hostname(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _address(scope: Scope) -> str:
+    """Of the client, as the server tells it: it takes the word of a proxy on its own machine only."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -1,8 +1,9 @@
 """Answers about one selection of cases, remembered until its data change.
 
 A page asks several questions about the same selection, and people go back and forth between pages. An answer is
-kept under the tenant, the process and its definition, the version of its data and the canonical filter, so an answer
-of other data, of another tenant or to another question can never be taken for it.
+kept under the tenant, the process and its definition, the stores that whoever asks may read, the version of its data
+and the canonical filter, so an answer of other data, of another tenant, for somebody who may read other stores or to
+another question can never be taken for it.
 """
 
 from __future__ import annotations
@@ -170,8 +171,9 @@ class Asked:
         return page
 
     def _key(self, question: str, *more: Hashable) -> Hashable:
-        definition = self.view.definition
-        return (self.view.tenant, definition.id, definition.hash, self.version, self.chosen, question, *more)
+        view, definition = self.view, self.view.definition
+        data = (view.tenant, definition.id, definition.hash, view.stores, self.version)
+        return (*data, self.chosen, question, *more)
 
     def _once(self, question: str, make: Callable[[], Answer], *more: Hashable) -> Answer:
         return self.remembered.get(self._key(question, *more), make)

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.gate import LOOPBACK, GateRules
 from api.permissions import NEEDS
+from api.rates import Buckets, Rates
 from api.visitors import CSRF_COOKIE, Visitors
 from dashboards.cache import Reader
 from dashboards.warming import warmed
@@ -46,6 +47,12 @@ def build_app(
         max_upload_bytes=settings.max_upload_bytes,
         script_hashes=lambda: hashes,
         secure=settings.behind_tls,
+        names_store=opened.views.names_store,
+        rates=Rates(
+            sign_ins=Buckets(opened.clock, settings.sign_ins_per_minute),
+            requests=Buckets(opened.clock, settings.requests_per_minute),
+            strangers=Buckets(opened.clock, settings.strangers_per_minute),
+        ),
     )
     key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
     folder = settings.home.expanduser() / "uploads"

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from kernel.errors import NotAllowed
+
 ANY = ""
 """As process or store of a grant: all of them."""
 
@@ -54,6 +56,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset({Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ADMINISTER}),
 }
 """Who administers neither acts nor approves by that: those are grants of their own, to be kept apart."""
+
+
+LIMITABLE = frozenset({Permission.READ, Permission.EXPORT})
+"""What can be had for some stores of a process alone at the addresses of that process. Whoever asks for ACT or APPROVE
+asks about one thing, of one store (`require`); what is loaded and administered belongs to no store."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,14 +109,30 @@ def reach(principal: Principal, permission: Permission, process: str = ANY) -> R
     return Reach(frozenset(stores)) if stores and process != ANY else None
 
 
-def admits(principal: Principal, permission: Permission, process: str = ANY) -> bool:
+def admits(principal: Principal, permission: Permission, process: str = ANY, *, names_store: bool = False) -> bool:
     """Whether the principal comes in at an address of the process. Where people read and no process is named yet, any
     grant to read is enough: what is shown there is what they may read (`mining.view.Views`). A grant for some stores
-    admits to no whole process."""
+    admits to what is LIMITABLE of a process that names its store (`names_store`), and to no other."""
     if permission is Permission.READ and process == ANY:
         return any(permission in PERMISSIONS[grant.role] for grant in principal.grants)
     found = reach(principal, permission, process)
-    return found is not None and found.stores is None  # until what is answered is limited to stores
+    return found is not None and (found.stores is None or (names_store and permission in LIMITABLE))
+
+
+def require(principal: Principal | None, permission: Permission, process: str = ANY, store: str = ANY) -> None:
+    """Refuse what the principal may not do to one thing of the process and store, such as an incident or a step that
+    waits for approval. A thing that belongs to no process, or whose store is not known (ANY), needs a grant for all of
+    them; nobody (None) may nothing.
+
+    Raises
+    ------
+    NotAllowed
+        Says what was asked for, and nothing about the thing.
+    """
+    found = reach(principal, permission, process) if principal is not None else None
+    if found is None or (found.stores is not None and (store == ANY or store not in found.stores)):
+        name = principal.name if principal is not None else "nobody"
+        raise NotAllowed(f"{name} has no grant to {permission.value} here")
 
 
 _present: ContextVar[Principal | None] = ContextVar("principal", default=None)

@@ -11,6 +11,7 @@
     │   └── NotFound                   no such process, case, variant or object type
     ├── AccessError                  whoever asked
     │   ├── SignInRefused              wrong name, password, key or token, or too many of them
+    │   ├── TooManyRequests            more of them than the settings allow                (retryable)
     │   └── NotAllowed                 known, and without the right to do this
     ├── WarehouseError               the operator                       (code, name, query; never the data)
     │   ├── WarehouseUnavailable       retryable
@@ -98,6 +99,17 @@ class SignInRefused(AccessError):
 
 class NotAllowed(AccessError):
     reason = "not_allowed"
+
+
+class TooManyRequests(AccessError):
+    """`after_s`: whole seconds until the next one is answered."""
+
+    reason = "too_many_requests"
+    retryable = True
+
+    def __init__(self, message: str, *, after_s: int = 1) -> None:
+        self.after_s = after_s
+        super().__init__(message)
 
 
 class WarehouseError(GembascopeError):

@@ -125,6 +125,12 @@ class ProcessDefinition(_Part):
         description="Event attributes that cases are filtered by, besides those of the object itself.",
     )
     excluded: tuple[Population, ...] = Field(default=(), description="Populations that figures leave out.")
+    store: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Case attribute that names the store of a case, an object's own or one of case_attributes. Absent: "
+        "whoever may read some stores only is answered nothing about this process.",
+    )
     owner: str = Field(default="", description="Team that answers for the outcome.")
     calendar: CalendarName | None = Field(
         default=None,

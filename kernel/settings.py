@@ -58,6 +58,19 @@ class Settings(BaseSettings):
         default=8 << 30, ge=1 << 20, description="Largest file that the service accepts for loading, bytes."
     )
 
+    sign_ins_per_minute: int = Field(
+        default=20, ge=1, description="Forms of signing in and out that one client address may send per minute."
+    )
+    requests_per_minute: int = Field(
+        default=3_000, ge=1, description="Requests that one person or key may send per minute to one process."
+    )
+    strangers_per_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Requests without a right credential that one client address may send per minute. Behind a proxy "
+        "on another host, name it in FORWARDED_ALLOW_IPS, or all its visitors are one address.",
+    )
+
     @property
     def for_this_machine(self) -> bool:
         """Whether nobody elsewhere can come: on loopback, and nothing passes requests on for another host."""

@@ -128,7 +128,8 @@ def case_part(view: ProcessView, case_id: str, *, first: int = 0, most: int = MA
     """
     definition = view.definition
     found = view.warehouse.query(load_query(__file__, "case_path"), view.scope | {"case": case_id})
-    if found.is_empty():
+    attributes = msgspec.json.decode(found.item(0, "attributes"), type=dict[str, str]) if found.height else {}
+    if found.is_empty() or not view.holds(attributes):  # one of another store is told from none by nothing
         raise NotFound(f"{definition.id} has no case {case_id!r}")
     head = found.row(0, named=True)
     parameters: dict[str, Any] = {
@@ -153,7 +154,7 @@ def case_part(view: ProcessView, case_id: str, *, first: int = 0, most: int = MA
         case=head["case"],
         state=head["state"],
         variant=head["variant"],
-        attributes=msgspec.json.decode(head["attributes"]),
+        attributes=attributes,
         assumed=head["assumed"],
         events=events.with_columns(
             pl.Series("wait_s", waits, dtype=pl.Float64), pl.Series("assumed", assumed, dtype=pl.Boolean)

@@ -25,9 +25,10 @@ def directly_follows(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pl.D
 def directly_follows_frequency(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pl.DataFrame:
     """As `directly_follows`, without the quantiles: `source`, `target`, `frequency`, `assumed`, `mean_s`.
 
-    Answered from day figures, in milliseconds at any size, when nothing but whole UTC days of the start is asked.
+    Answered from day figures, in milliseconds at any size, when nothing but whole UTC days of the start is asked
+    of all stores.
     """
-    if (days := chosen.whole_days()) is not None:
+    if view.stores is None and (days := chosen.whole_days()) is not None:
         return view.warehouse.query(load_query(__file__, "directly_follows_days"), view.scope | days)
     return view.ask(load_query(__file__, "directly_follows_frequency"), chosen)
 

@@ -15,9 +15,9 @@ def durations(view: ProcessView, chosen: CaseFilter = EVERYTHING) -> pl.DataFram
     One row per `state` that occurs, and one with state "" for all cases: `cases`, `mean_s`, `p50_s`, `p90_s`, `p95_s`,
     `min_s`, `max_s` (seconds; quantiles exact and interpolated). Ordered by state. An open case counts with its
     duration so far, so a figure that includes open cases understates. No cases, no rows. Answered from day figures when
-    nothing but whole UTC days of the start is asked.
+    nothing but whole UTC days of the start is asked of all stores.
     """
-    if (days := chosen.whole_days()) is not None:
+    if view.stores is None and (days := chosen.whole_days()) is not None:
         return view.warehouse.query(load_query(__file__, "durations_days"), view.scope | days)
     return view.ask(load_query(__file__, "durations"), chosen)
 

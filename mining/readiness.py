@@ -15,6 +15,11 @@ from mining.link_paths import Step, steps
 from mining.view import ProcessView
 
 BULK_AT_LEAST = 10
+OF_CASES = (
+    *("date-only stamps", "midnight stamps", "assumed pairs", "open cases", "single-event cases", "bulk entries"),
+    "excluded cases",
+)
+"""The aspects that whoever may read some stores only is told, of their cases. The others are of the whole log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,21 @@ def readiness(view: ProcessView, *, log: str | None = None) -> list[ReadinessFin
     """The findings for one process, always all aspects, in a fixed order.
 
     `log` is the process named at load, when the process is one of several made from it. A process with link paths has
-    three more aspects per step of a path and source. Reads all events.
+    three more aspects per step of a path and source. Of some stores only those of OF_CASES. Reads all events.
     """
-    scope = view.scope | {"object_type": view.definition.object_type, "log": log or view.definition.id}
+    scope = view.scope | {"object_type": view.definition.object_type}
+    if view.stores is not None:
+        own = view.warehouse.query(load_query(__file__, "readiness_of_stores"), scope | view.limit)
+        return [item for item in _findings(_counts(own.row(0, named=True)), view.definition) if item.aspect in OF_CASES]
+    scope |= {"log": log or view.definition.id}
     row = view.warehouse.query(load_query(__file__, "readiness"), scope).row(0, named=True)
-    counts: dict[str, Any] = {name: value if value is not None else 0 for name, value in row.items()}
-    return _findings(counts, view.definition) + [
+    return _findings(_counts(row), view.definition) + [
         finding for step in steps(view.definition) for finding in _link_rates(view, step)
     ]
+
+
+def _counts(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if value is not None else 0 for name, value in row.items()}
 
 
 def _findings(n: dict[str, Any], definition: ProcessDefinition) -> list[ReadinessFinding]:

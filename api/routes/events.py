@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from api.routes.processes import TheViews, filters, selection
+from kernel.access import Permission
 from mining.filters import CaseFilter
 from mining.selected_events import case_attributes, selected_events
 from mining.view import ProcessView
@@ -52,7 +53,7 @@ def _register(name: str) -> None:
 
     def answer(process: str, request: Request, views: TheViews) -> StreamingResponse:
         chosen, _ = selection(request.query_params, ())
-        view = views.view(process)
+        view = views.view(process, Permission.EXPORT)
         view.check(chosen)
         return StreamingResponse(arrow_stream(read(view, chosen)), media_type=ARROW)
 

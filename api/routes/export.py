@@ -14,6 +14,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from api.routes.processes import TheViews, filters, selection
 from ingest.export import KINDS, Exported, Scope, export_log, kind_of_file, mapping_file
 from ingest.export.log import Progress
+from kernel.access import Permission
 from mining.filters import CaseFilter
 from mining.view import ProcessView
 
@@ -37,7 +38,7 @@ def export_file(
     """
     view.check(chosen)
     view.check_anchor(chosen)
-    scope = Scope(view.warehouse, view.tenant, view.definition, chosen.parameters())
+    scope = Scope(view.warehouse, view.tenant, view.definition, view.parameters(chosen), stores=view.stores)
     return export_log(scope, path, kind, progress)
 
 
@@ -58,7 +59,7 @@ async def export(
 ) -> StreamingResponse:
     chosen, _ = selection(request.query_params, ("kind", "with_mapping"))
     kind_of_file(Path("log"), kind)
-    view = await run_in_threadpool(views.view, process)
+    view = await run_in_threadpool(views.view, process, Permission.EXPORT)
     folder = tempfile.TemporaryDirectory(prefix="export-", dir=request.app.state.upload_folder)
     path = Path(folder.name) / "log"
     try:

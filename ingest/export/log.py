@@ -16,6 +16,9 @@ from kernel.warehouse import Query, Warehouse, load_query
 PART_ROWS = 50_000
 """Events per part, object values and links per part of these: what bounds the memory of an export."""
 
+CASES_AT_ONCE = 1_000
+"""Cases that are looked up together."""
+
 Progress = Callable[[int, int], None]
 """Called with the cases (or other pieces) that are done and all there are."""
 
@@ -48,13 +51,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which log: a process of a tenant, and the query parameters of a case filter (those of `selected_cases`)."""
+    """Which log: a process of a tenant, and the query parameters of a case filter (those of `selected_cases`).
+
+    `stores`: the filter selects cases of these alone (None: of all), and the export must name no other case: an event
+    that is of several cases, and an object that is a case, tell of them otherwise.
+    """
 
     warehouse: Warehouse
     tenant: str
     definition: ProcessDefinition
     filter: Mapping[str, Any]
     part_rows: int = PART_ROWS
+    stores: frozenset[str] | None = None
 
     @property
     def own_type(self) -> bool:
@@ -72,7 +80,7 @@ class Scope:
             frame = self.warehouse.query(_sql("export_events"), bounds)
             attributes = self.warehouse.query(_sql("export_case_attributes"), bounds)
             own = (pl.col(name).cast(dtype) for name, dtype in EVENT_FRAME.items())
-            events = frame.select("event_id", "case", "source", *own)
+            events = self._without_others(frame.select("event_id", "case", "source", *own))
             yield Part(self._repeats(events, written), attributes)
             after, done = upto, done + cases
             if progress is not None:
@@ -89,8 +97,8 @@ class Scope:
             objects = self.warehouse.query(_sql("export_objects"), bounds)
             links = self.warehouse.query(_sql("export_links"), bounds)
             yield (
-                objects.select(pl.col(name).cast(dtype) for name, dtype in OBJECT_FRAME.items()),
-                links.select(pl.col(name).cast(dtype) for name, dtype in LINK_FRAME.items()),
+                self._told(objects.select(pl.col(name).cast(dtype) for name, dtype in OBJECT_FRAME.items()), ""),
+                self._told(links.select(pl.col(n).cast(dtype) for n, dtype in LINK_FRAME.items()), "from_", "to_"),
             )
             after_type, after = upto_type, upto
             if progress is not None:
@@ -107,6 +115,42 @@ class Scope:
             "lifecycles": list(definition.lifecycles),
             "ranks": list(definition.order),
         }
+
+    def _without_others(self, events: pl.DataFrame) -> pl.DataFrame:
+        """The events, naming no case of other stores."""
+        if self.stores is None:
+            return events
+        named = events.select(pl.col("objects").explode()).unnest("objects")
+        others = self._others(named.filter(pl.col("type") == self.definition.object_type)["id"])
+        field = pl.element().struct.field
+        told = (field("type") != self.definition.object_type) | ~field("id").is_in(others)
+        return events.with_columns(pl.col("objects").list.eval(pl.element().filter(told)))
+
+    def _told(self, rows: pl.DataFrame, *ends: str) -> pl.DataFrame:
+        """The rows about objects, without those about cases of other stores; `ends`: what is before `type` and `id` in
+        the names of their columns."""
+        if self.stores is None:
+            return rows
+        for end in ends:
+            case = pl.col(f"{end}type") == self.definition.object_type
+            others = self._others(rows.filter(case)[f"{end}id"])
+            rows = rows.filter(~(case & pl.col(f"{end}id").is_in(others)))
+        return rows
+
+    def _others(self, cases: pl.Series) -> list[str]:
+        """Those of the cases that are of other stores, or of none."""
+        asked = cases.unique(maintain_order=True)
+        own: set[str] = set()
+        for first in range(0, len(asked), CASES_AT_ONCE):
+            parameters = {
+                "tenant": self.tenant,
+                "process": self.definition.id,
+                "store": self.definition.store or "",
+                "stores": sorted(self.stores or ()),
+                "cases": asked[first : first + CASES_AT_ONCE].to_list(),
+            }
+            own.update(self.warehouse.query(_sql("cases_of_stores"), parameters)["case_id"])
+        return [case for case in asked if case not in own]
 
     def _repeats(self, events: pl.DataFrame, written: set[str]) -> pl.DataFrame:
         """The events with `repeats`. Events that later cases may share wait in `written`; most logs have none."""

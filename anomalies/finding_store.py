@@ -11,7 +11,7 @@ import msgspec
 import polars as pl
 
 from kernel.events import INSTANT, MONEY
-from kernel.findings import SEVERITIES, Evidence, Finding, FindingEnd
+from kernel.findings import Evidence, Finding, FindingEnd
 from kernel.warehouse import Query, Warehouse, load_query, parquet
 
 MOST = 1_000
@@ -141,7 +141,7 @@ def _row(finding: Finding, incident: str) -> dict[str, Any]:
         "store": finding.store,
         "cause": finding.cause,
         "anchor": finding.anchor,
-        "severity": SEVERITIES.index(finding.severity),
+        "severity": finding.severity.rank,
         "title": finding.title,
         "suspect": finding.suspect,
         "owner": finding.owner,

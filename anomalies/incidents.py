@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anomalies.incident import Incident, Note, incident_of
 from kernel.clock import Clock
 from kernel.errors import InputError, NotFound
-from kernel.findings import SEVERITIES, Finding, Severity
+from kernel.findings import Finding, Severity
 from kernel.state.database import State
 from kernel.state.tables import INCIDENT_NOTES, INCIDENTS
 
@@ -50,7 +50,7 @@ class Incidents:
             return {cause: self._join(connection, cause, group, now) for cause, group in groups.items()}
 
     def _join(self, connection: Connection, cause: str, group: Sequence[Finding], now: datetime) -> str:
-        worst = max(group, key=lambda finding: SEVERITIES.index(finding.severity))
+        worst = max(group, key=lambda finding: finding.severity.rank)
         since = min(finding.since for finding in group)
         key = _open_key(cause)
         found = self._open_one(connection, key)
@@ -86,7 +86,7 @@ class Incidents:
         changes: dict[str, Any] = {"last_found_at": now, "since": min(since, found.since)}
         if not found.owner and worst.owner:
             changes["owner"] = worst.owner  # somebody answers for it by now
-        if SEVERITIES.index(worst.severity) > SEVERITIES.index(Severity(found.severity)):
+        if worst.severity.rank > Severity(found.severity).rank:
             changes |= {"severity": worst.severity.value, "kind": worst.kind.value}
             changes["title"] = worst.cause_title or worst.title
         connection.execute(self._update(found.incident_id).values(changes))
@@ -210,7 +210,7 @@ class Incidents:
         with self._state.reading() as connection:
             newest = asked.order_by(_COLUMNS.opened_at.desc()).limit(MOST_READ)
             found = [incident_of(row) for row in connection.execute(newest)]
-        found.sort(key=lambda one: (-SEVERITIES.index(one.severity), one.since, one.id))
+        found.sort(key=lambda one: (-one.severity.rank, one.since, one.id))
         return found[:most]
 
     def open_of(self, process: str, rule: str) -> list[str]:

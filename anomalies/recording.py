@@ -18,13 +18,13 @@ CURED = "cured"
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What a rule finds of one process at one instant: everything, not only what is new. `how`: of a case whose
-    finding is gone, how its trouble ended."""
+    """What a rule finds of one process at one instant: everything, not only what is new. `how`: of cases whose
+    findings are gone, how their trouble ended."""
 
     process: str
     rule: str
     findings: Sequence[Finding]
-    how: Callable[[str], str] = field(default=lambda _: CURED)
+    how: Callable[[list[str]], Mapping[str, str]] = field(default=lambda cases: dict.fromkeys(cases, CURED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,9 @@ class Recorder:
         known = self._store.known(detected.process, detected.rule)
         current = {finding.id: finding for finding in (_occurrence(found, known) for found in detected.findings)}
         added = [finding for name, finding in current.items() if name not in known.open]
-        ended = [
-            FindingEnd(name, incident, detected.how(known.cases[name]), now)
-            for name, incident in known.open.items()
-            if name not in current
-        ]
+        gone = [name for name in known.open if name not in current]
+        ways = detected.how(sorted({known.cases[name] for name in gone})) if gone else {}
+        ended = [FindingEnd(name, known.open[name], ways[known.cases[name]], now) for name in gone]
         incidents = self._incidents.join(added) if added else {}
         self._store.add(added, incidents)
         self._store.end(ended)

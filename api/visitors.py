@@ -9,7 +9,7 @@ from hashlib import sha256
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
-from kernel.access import Grant, Principal, Role
+from kernel.access import Grant, Principal, Role, local_principal
 from kernel.identity.directory import Directory
 
 COOKIE = "gembascope_session"
@@ -37,9 +37,10 @@ class Visitors:
     def __init__(self, directory: Directory, local_token: str, *, open_house: bool = False) -> None:
         self.users, self.sessions = directory.users, directory.sessions
         self._keys, self._local_token, self._open_house = directory.keys, local_token, open_house
-        everything, tenant = frozenset({Grant(Role.ADMIN), Grant(Role.OPERATOR)}), directory.tenant
-        self._local = Principal(tenant, "local", "local", "a command on this machine", everything)
-        self._anonymous = Principal(tenant, "anonymous", "anonymous", "a visitor", frozenset({Grant(Role.VIEWER)}))
+        self._local = local_principal(directory.tenant)
+        self._anonymous = Principal(
+            directory.tenant, "anonymous", "anonymous", "a visitor", frozenset({Grant(Role.VIEWER)})
+        )
 
     def of(self, headers: Headers, *, secure: bool) -> Visitor | None:
         """The visitor, over TLS or not (`secure`); None when they showed nothing that is right. A wrong credential is

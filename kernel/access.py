@@ -63,6 +63,10 @@ LIMITABLE = frozenset({Permission.READ, Permission.EXPORT})
 asks about one thing, of one store (`require`); what is loaded and administered belongs to no store."""
 
 
+ASKED_LATER = frozenset({Permission.READ, Permission.ACT, Permission.APPROVE})
+"""What can be about things of a process at an address that names none, such as that of an incident."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
     """One role within one scope."""
@@ -85,6 +89,12 @@ class Principal:
     id: str
     name: str
     grants: frozenset[Grant]
+
+
+def local_principal(tenant: str) -> Principal:
+    """A command on the machine that holds the home: whoever may type it may do all but approve."""
+    everything = frozenset({Grant(Role.ADMIN), Grant(Role.OPERATOR)})
+    return Principal(tenant, "local", "local", "a command on this machine", everything)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +120,11 @@ def reach(principal: Principal, permission: Permission, process: str = ANY) -> R
 
 
 def admits(principal: Principal, permission: Permission, process: str = ANY, *, names_store: bool = False) -> bool:
-    """Whether the principal comes in at an address of the process. Where people read and no process is named yet, any
-    grant to read is enough: what is shown there is what they may read (`mining.view.Views`). A grant for some stores
-    admits to what is LIMITABLE of a process that names its store (`names_store`), and to no other."""
-    if permission is Permission.READ and process == ANY:
+    """Whether the principal comes in at an address of the process. Where people read, act or decide and no process is
+    named yet, any grant for it is enough: what is shown there is what they may read (`mining.view.Views`), and what is
+    done is asked for anew when it is known to what (`require`). A grant for some stores admits to what is LIMITABLE of
+    a process that names its store (`names_store`), and to no other."""
+    if permission in ASKED_LATER and process == ANY:
         return any(permission in PERMISSIONS[grant.role] for grant in principal.grants)
     found = reach(principal, permission, process)
     return found is not None and (found.stores is None or (names_store and permission in LIMITABLE))

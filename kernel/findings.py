@@ -32,6 +32,11 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
+    @property
+    def rank(self) -> int:
+        """0 for the least."""
+        return SEVERITIES.index(self)
+
 
 SEVERITIES = tuple(Severity)
 """From the least to the greatest."""
@@ -108,8 +113,9 @@ def finding_id(*parts: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FindingEnd:
-    """That the trouble of a finding has ended, and how: `cured`; `grown` into another of the same cause (at risk into
-    late); or `withdrawn`, when late events or another definition show that it is none."""
+    """That the trouble of a finding has ended, and how: `cured`; `grown` into another finding of the case (at risk
+    into late, or waiting after another step); or `withdrawn`, when late events or another definition show that it is
+    none."""
 
     finding_id: str
     incident_id: str

@@ -30,6 +30,7 @@ from pydantic import (
 
 from kernel.calendar import ALWAYS_OPEN, BusinessCalendar
 from kernel.calendar_definition import CalendarDefinition
+from kernel.case_value import CaseValue
 from kernel.definitions import read_definition, read_folder, suggestion
 from kernel.errors import DefinitionError, NotFound, Problem
 from kernel.link_path import read_link_paths, written
@@ -91,7 +92,7 @@ class Population(_Part):
 
 def _fits(promise: Promise, info: ValidationInfo) -> Promise:
     if "activities" in info.data and "end" in info.data:
-        problems = problems_of(promise, info.data["activities"], info.data["end"])
+        problems = problems_of(promise, info.data["activities"], info.data["end"], info.data.get("value"))
         if problems:
             raise ValueError("; ".join(problems))
     return promise
@@ -136,6 +137,7 @@ class ProcessDefinition(_Part):
         default=None,
         description="Calendar of its promises, a file of the folder calendars; absent: around the clock in UTC.",
     )
+    value: CaseValue | None = Field(default=None, description="How much money is at stake in a case.")
     promises: tuple[Annotated[Promise, AfterValidator(_fits)], ...] = Field(
         default=(), max_length=100, description="What every case is promised, and by when."
     )

@@ -9,16 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from kernel.calendar import BusinessCalendar
+from kernel.case_value import CaseValue, LateCost
 from kernel.definitions import suggestion
 from kernel.timeparse import parse_duration
 
 LONGEST = timedelta(days=3653)
 """Ten years: as far as calendars look for an opening. Of working days there may be as many."""
+
+_NEVER = datetime(2299, 12, 31, tzinfo=timezone.utc)
+"""Past every due instant."""
 
 _WORKING = re.compile(r"([0-9]{1,9}) working (minute|hour|day)s?")
 
@@ -76,12 +81,36 @@ def known_calendar(name: str, info: ValidationInfo) -> str:
 CalendarName = Annotated[str, Field(min_length=1), AfterValidator(known_calendar)]
 
 
+class Pause(BaseModel):
+    """A time in which the clock of a promise stands, such as one of waiting for the customer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    begins_with: str = Field(alias="from", min_length=1, description="Activity at which the clock stops.")
+    ends_with: str = Field(alias="to", min_length=1, description="Activity at which it runs on.")
+
+    @model_validator(mode="after")
+    def _two_activities(self) -> Self:
+        if self.begins_with == self.ends_with:
+            raise ValueError(f"from and to are both {self.begins_with!r}: the same event would begin and end the pause")
+        return self
+
+
 class Promise(BaseModel):
     """One promise (SLA) to every case.
 
     Instants are those by which events are ordered; an event known to the day only counts at the end of its day.
     What cannot be told apart proves nothing and breaks nothing: an event of the day on which the clock starts may
     keep the promise, and one known to the day only is late when its whole day lies after the due instant.
+
+    In a pause the clock stands: from an occurrence of its `from` after the start to the next occurrence of its `to`, or
+    to what keeps the promise; where pauses overlap it stands once. So the due instant is that at which the clock has
+    run for all the time promised: elapsed time on the wall, or open time of the calendar, outside of pauses. Of working
+    days it is the last closing of the open day that makes the number full: the date of the start does not count, and
+    neither does a day whose last closing falls in a pause (after its begin, up to and with its end). A pause that
+    begins when the clock has run out changes nothing. While a pause lasts nothing is due.
+    Where the order of events is only assumed, a `from` that may have come after the start begins a pause, and a `to`
+    that may have come after a `from` ends its pause at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -122,12 +151,30 @@ class Promise(BaseModel):
     calendar: CalendarName | None = Field(
         default=None, description="Calendar of this promise; absent: that of the process, else around the clock in UTC."
     )
+    pauses: tuple[Pause, ...] = Field(
+        default=(), max_length=20, description="When its clock stands: pairs of activities, from and to."
+    )
+    at_risk: Annotated[str, AfterValidator(_check_within)] | None = Field(
+        default=None,
+        description="How long before it is due a case is at risk: elapsed (4h), or counted on the calendar from now on "
+        "(1 working day, 8 working hours). Absent: no case is ever at risk.",
+    )
+    late_cost: LateCost | None = Field(
+        default=None, description="What each hour or day costs by which it is late; absent: nothing that is known."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.within is None) == (self.by_attribute is None):
             raise ValueError("give either within or by_attribute, and not both")
-        if self.calendar is not None and self.within is not None and parse_within(self.within).unit == "elapsed":
+        within = parse_within(self.within) if self.within is not None else None
+        risk = parse_within(self.at_risk) if self.at_risk is not None else None
+        if (
+            self.calendar is not None
+            and within is not None
+            and within.unit == "elapsed"
+            and (risk is None or risk.unit == "elapsed")
+        ):
             raise ValueError(
                 f"within {self.within} is elapsed time, which no calendar changes: write working hours or working "
                 "days, or leave the calendar out"
@@ -136,16 +183,61 @@ class Promise(BaseModel):
             raise ValueError("from_take says which occurrence of from counts, but from is not given")
         if self.starts_with is not None and self.starts_with == self.kept_by:
             raise ValueError(f"from and to are both {self.kept_by!r}: the same event would start the clock and stop it")
+        if within is not None and risk is not None and within.unit == risk.unit and risk.amount >= within.amount:
+            raise ValueError(
+                f"at_risk {self.at_risk} is not shorter than within {self.within}: every case would be at risk from "
+                "its start"
+            )
+        if self.pauses and within is None:
+            raise ValueError("pauses need within: a due instant that an attribute holds is not postponed by a pause")
+        if self.kept_by in {pause.begins_with for pause in self.pauses}:
+            raise ValueError(f"pauses begin with {self.kept_by!r}, which keeps the promise")
         return self
 
+    def risky_until(self, calendar: BusinessCalendar, now: datetime) -> datetime | None:
+        """At `now` a case is at risk that is due from `now` to this instant, both included; None: none is.
 
-def problems_of(promise: Promise, activities: Collection[str], ends: Collection[str]) -> list[str]:
-    """What does not fit the activities (none: all that occur) and the end activities of its process."""
+        It is `now` plus the time of `at_risk`: on the wall (`4h`), open time of the calendar (`8 working hours`,
+        `add_working_time`), or to the last closing of an open day after the local date of `now` (`1 working day`,
+        `add_working_days`: on a Friday all that is due until Monday's closing). Where the calendar does not open for so
+        long no time of it is left, so everything is at risk.
+        """
+        if self.at_risk is None:
+            return None
+        risk = parse_within(self.at_risk)
+        if risk.unit == "elapsed":
+            return now + risk.amount
+        try:
+            if risk.unit == "days":
+                return calendar.add_working_days(now, risk.amount // timedelta(days=1))
+            return calendar.add_working_time(now, risk.amount)
+        except ValueError:
+            return _NEVER
+
+
+def problems_of(
+    promise: Promise, activities: Collection[str], ends: Collection[str], value: CaseValue | None
+) -> list[str]:
+    """What does not fit the activities (none: all that occur), the end activities and the value of its process."""
+    named = [("from", promise.starts_with), ("to", promise.kept_by)]
+    for number, pause in enumerate(promise.pauses):
+        named += [(f"pauses.{number}.from", pause.begins_with), (f"pauses.{number}.to", pause.ends_with)]
     found = [
         f"{field}: {name!r} is not among the process's activities{suggestion(name, activities)}"
-        for field, name in (("from", promise.starts_with), ("to", promise.kept_by))
+        for field, name in named
         if name is not None and activities and name not in activities
     ]
+    found += [
+        f"pauses.{number}.from: {pause.begins_with!r} is an end activity, which keeps the promise"
+        for number, pause in enumerate(promise.pauses)
+        if promise.kept_by is None and pause.begins_with in ends
+    ]
+    if promise.late_cost is not None:
+        loss = promise.late_cost.loss()
+        if loss.share and value is None:
+            found.append("late_cost is a share of the value of a case, and the process names no value")
+        if loss.currency and value is not None and value.currency not in (None, loss.currency):
+            found.append(f"late_cost is in {loss.currency}, and the value of a case in {value.currency}")
     if promise.kept_by is None and not ends:
         found.append("names no activity in to, and the process has no end activity either")
     if promise.kept_by is None and promise.starts_with in ends:

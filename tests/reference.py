@@ -60,11 +60,12 @@ class Counted:
 
 @dataclass(frozen=True)
 class Kept:
-    """One promise to one case: when it is due, when it was kept, and how much too late."""
+    """One promise to one case: when it is due, when it was kept, how much too late, and since when its clock stands."""
 
     due: datetime | None
     kept: datetime | None
     late: timedelta | None
+    paused_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@
 -- since_batch, through_batch; those of described_cases: takes, population_names, population_attributes, population_values.
 INSERT INTO {table:Identifier}
 (
-    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, state, population,
-    events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
-    retries, attributes
+    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, paused_since, state,
+    population, events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework,
+    human_touches, retries, attributes
 )
 SELECT
-    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, NULL, [], [], [], state, population,
+    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, NULL, [], [], [], [], state,
+    population,
     events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
     retries, attributes
 FROM

@@ -5,12 +5,12 @@
 -- upto, incremental, since_batch, through_batch.
 INSERT INTO {table:Identifier}
 (
-    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, state, population,
-    events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
-    retries, attributes
+    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, paused_since, state,
+    population, events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework,
+    human_touches, retries, attributes
 )
 SELECT
-    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, NULL, [], [], [], state, '',
+    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, NULL, [], [], [], [], state, '',
     events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
     retries, map()
 FROM

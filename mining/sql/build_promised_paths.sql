@@ -9,9 +9,9 @@
 -- curve begin, 0 for none) in the table curves.
 INSERT INTO {table:Identifier}
 (
-    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, state, population,
-    events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches,
-    retries, attributes
+    tenant, process, case_id, version, is_deleted, started_at, ended_at, due_at, dues, kept, lates_us, paused_since, state,
+    population, events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework,
+    human_touches, retries, attributes
 )
 WITH
     -- Promises, one entry of each array per promise. Each step is a query of its own, else names would be expanded in
@@ -149,8 +149,8 @@ WITH
         FROM dated
     )
 SELECT
-    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, due, dues, kepts, lates_us, state,
-    population, events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework,
+    {tenant:String}, {process:String}, case_id, {version:UInt64}, 0, started_at, ended_at, due, dues, kepts, lates_us,
+    arrayMap(due -> NULL, dues), state, population, events, variant, activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework,
     human_touches, retries, attributes
 FROM promised
 SETTINGS optimize_on_insert = 0 -- there is one row per case: looking for copies among them took a third of the insert

@@ -288,6 +288,7 @@ def expected_row(path: reference.Path) -> dict[str, Any]:
         "due_at": path.due,
         "dues": [promise.due for promise in path.promises],
         "kept": [promise.kept for promise in path.promises],
+        "paused_since": [item.paused_since for item in path.promises],
         "lates_us": [-1 if item.late is None else reference.micros(item.late) for item in path.promises],
         "state": path.state,
         "population": path.population,

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kpis.sla import SlaState, sla_of_cases, sla_open
-
 from anomalies.recording import CURED, Detected
 from kernel.findings import Evidence, Finding, Kind, Severity
 from kernel.owners import OwnerOf
 from kernel.promise import Promise
 from kernel.timeparse import format_duration
+from kpis.sla import SlaState, sla_of_cases, sla_open
 from mining.directly_follows import directly_follows_frequency
 from mining.view import ProcessView
 

@@ -2,7 +2,8 @@
 
 The query string is the only place where this state lives. So the back button, a reload and a link sent to a
 colleague show the same, and nothing is hidden in a session. Filters are spelled as everywhere (mining.filters);
-the words of the pages themselves are `process`, `view`, `detail`, `order`, `top`, `case` and `page`.
+the words of the pages themselves are `process`, `view`, `detail`, `order`, `top`, `case`, `page`, `promise`, `standing`,
+`incident` and `run`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ VIEWS = ("time", "frequency")
 DETAILS = range(1, 6)
 TOP_VARIANTS = range(1, 1001)
 PAGES = range(1, 1_000_001)
-PAGE_WORDS = ("process", "view", "detail", "order", "top", "case", "page")
+PAGE_WORDS = (
+    *("process", "view", "detail", "order", "top", "case", "page"),
+    *("promise", "standing", "incident", "run"),
+)
+STANDINGS = ("late", "at_risk", "paused", "open", "kept_late", "met")
+"""How a promise stands to the cases of a list; `late`: past due and not kept."""
 MOST_WORDS = 400
 REPEATED = ("case_attr", "activity", "variant", "state")
 """Filters that may be given more than once."""
@@ -31,7 +37,7 @@ class PageState:
     """What an address asks for. `filters` are (word, value) pairs in the order of the address.
 
     `process` "" means the first one there is; `detail` None means the step at which a map opens; `page` is one of the
-    timeline of `case`.
+    timeline of `case`; `promise` "" means the first one of the process; `incident` and `run` are ids.
     """
 
     process: str = ""
@@ -41,11 +47,16 @@ class PageState:
     top: int = 20
     case: str = ""
     page: int = 1
+    promise: str = ""
+    standing: str = "late"
+    incident: str = ""
+    run: str = ""
     filters: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         _one_of("view", self.view, VIEWS)
         _one_of("order", self.order, ORDERS)
+        _one_of("standing", self.standing, STANDINGS)
 
     @property
     def chosen(self) -> CaseFilter:
@@ -106,6 +117,10 @@ def parse(search: str | None) -> PageState:
         top=_number("top", own["top"], TOP_VARIANTS) if own.get("top") else 20,
         case=own.get("case", ""),
         page=_number("page", own["page"], PAGES) if own.get("page") else 1,
+        promise=own.get("promise", ""),
+        standing=own.get("standing") or "late",
+        incident=own.get("incident", ""),
+        run=own.get("run", ""),
         filters=tuple(filters),
     )
 

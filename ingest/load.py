@@ -294,9 +294,8 @@ class Load:
 
     def _count(self, report: LoadReport) -> None:
         """Stored is what the finished steps of this load hold, those of an interrupted run of it included."""
-        scope = {"tenant": self._request.tenant, "load_id": report.load_id}
-        totals = self._warehouse.read_for_write(load_query(__file__, "load_totals"), scope).row(0, named=True)
-        report.stored, report.conflicts = totals["stored"], totals["conflicts"]
+        total = self._store.stored_by(self._request.tenant, report.load_id)
+        report.stored, report.conflicts = total.stored, total.conflicts
         report.duplicate = report.received - report.stored - report.quarantined - report.refused
         report.object_types = self._object_types(report.source)
 

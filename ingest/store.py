@@ -94,6 +94,11 @@ class EventStore:
             self._warehouse.release_memory()
             return stored
 
+    def stored_by(self, tenant: str, load_id: str) -> Stored:
+        """What the finished steps of a load stored, those of an interrupted run of it included."""
+        scope = {"tenant": tenant, "load_id": load_id}
+        return Stored(**self._warehouse.read_for_write(_sql("load_totals"), scope).row(0, named=True))
+
     def _next_batch(self) -> int:
         """Batches are numbered by the microsecond they began, and always upwards."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())

@@ -18,6 +18,7 @@
     │   └── BudgetExceeded             the query passed its limit of time, memory or rows
     └── StateError                   the operator                       (never the data)
         ├── StateUnavailable           retryable
+        ├── SpoolFull                  more events wait to be loaded than may   (retryable)
         └── StateConflict              what was to be added is there already
 
 A row that cannot become an event raises nothing: it goes to quarantine with its reason and position
@@ -139,6 +140,11 @@ class StateError(GembascopeError):
 
 class StateUnavailable(StateError):
     reason = "state_unavailable"
+    retryable = True
+
+
+class SpoolFull(StateError):
+    reason = "spool_full"
     retryable = True
 
 

@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         description="Requests without a right credential that one client address may send per minute. Behind a proxy "
         "on another host, name it in FORWARDED_ALLOW_IPS, or all its visitors are one address.",
     )
+    spool_events: int = Field(
+        default=5_000_000, ge=1, description="Most events that may wait to be loaded; senders are put off beyond."
+    )
+    spool_bytes: int = Field(default=4 << 30, ge=1 << 20, description="Most bytes that they may take, as kept.")
 
     @property
     def for_this_machine(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,22 +39,25 @@ class State:
         It does not answer.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, file: str = FILE, prepare: Callable[[Connection], None] = migrate
+    ) -> None:
+        """`file`: its name in the home where no server is set. `prepare` brings its tables to the newest schema."""
         self._turn: threading.RLock | None = None
-        url = self._locate(settings)
+        url = self._locate(settings, file)
         self.engine = self._engine(url)
         try:
             with self.writing() as connection:
-                migrate(connection)
+                prepare(connection)
         except BaseException:
             self.close()
             raise
 
-    def _locate(self, settings: Settings) -> URL:
+    def _locate(self, settings: Settings, file: str) -> URL:
         if settings.state_url is None:
             home = settings.home.expanduser().resolve()
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return _file_url(home / FILE)
+            return _file_url(home / file)
         try:
             url = make_url(settings.state_url.get_secret_value())
         except (ArgumentError, ValueError):

@@ -1,0 +1,246 @@
+"""Events at run time: accepted into the spool, loaded from it in large steps, verified, marked.
+
+A sender is answered when its events are on disk; the warehouse may be away meanwhile. Loading can be killed at any
+point: what is not marked is loaded again as the same step, whose events are known by their ids, and what the step
+stored before counts as new, not as repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ingest.events_json import Refused, read_events
+from ingest.formats.base import Rejected
+from ingest.quarantine import quarantine
+from ingest.spool import Spool, Taken
+from ingest.spool_payload import Waiting, together
+from ingest.staging import Origin, staged
+from ingest.store import EventStore
+from kernel.clock import Clock
+from kernel.errors import GembascopeError, InputError, WarehouseError
+from kernel.warehouse import Warehouse
+
+IDLE_S = 0.5
+"""How soon what another process accepted is found."""
+TELL_AFTER_S = 1.0
+"""How long a backlog is loaded before those who wait for it are told."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
+DATA_CODES = frozenset({6, 26, 27, 32, 38, 41, 53, 69, 70, 72, 117, 128, 131, 190, 321, 349, 407, 691})
+"""ClickHouse's codes for data that it does not take. Any other error is of the warehouse, and passes."""
+SHOWN_AS = "events"
+"""What quarantined events have for a file name."""
+
+log = logging.getLogger("gembascope.ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a request: received = accepted + refused. Whether the accepted ones are new shows when they are
+    loaded."""
+
+    receipt: str  # "" for an empty request
+    received: int
+    accepted: int
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStep:
+    """Events are in the warehouse. `object_types`: of the objects that they name; None when that is not known, because
+    a process that loaded some was ended before it said so."""
+
+    tenant: str
+    object_types: frozenset[str] | None
+
+
+OnLoaded = Callable[[LoadedStep], None]
+
+
+class LiveIngest:
+    """Events of one tenant at run time. `alone`: no other process can have the warehouse open (the embedded one).
+    `on_loaded` are called in the thread that loads; they must be safe to call again."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        clock: Clock,
+        spool: Spool,
+        tenant: str,
+        *,
+        alone: bool,
+        on_loaded: Sequence[OnLoaded] = (),
+    ) -> None:
+        self._warehouse, self._clock, self._tenant, self._alone = warehouse, clock, tenant, alone
+        self.spool = spool
+        self._on_loaded = tuple(on_loaded)
+        self._store = EventStore(warehouse, clock)
+        self._repaired = False
+        self._untold: set[str] | None = None  # object types; None: any
+        self._untold_steps = True
+        self._loading = threading.Lock()
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # Accepting -----------------------------------------------------------------------------------------------
+
+    def accept(self, body: bytes, source: str = "") -> Receipt:
+        """Keep the events of a request (`ingest.events_json`); they are on disk when this returns.
+
+        Raises
+        ------
+        InputError
+            The body is no array of events; nothing is kept.
+        SpoolFull
+            Too many wait already.
+        """
+        parts = read_events(body, source, self._clock.now())
+        if not parts:
+            return Receipt("", 0, 0, ())
+        receipt = self.spool.accept(self._tenant, parts)
+        self._wake.set()
+        refused = sorted((one for part in parts for one in part.refused), key=lambda one: one.index)
+        accepted = sum(part.events.height for part in parts)
+        return Receipt(receipt, accepted + len(refused), accepted, tuple(refused))
+
+    # Loading in the background -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Load from now on, beginning with what an earlier process left."""
+        self._thread = threading.Thread(target=self._run, name="live-ingest", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Load what waits, once, and end. What cannot be loaded stays in the spool."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        try:
+            self.drain()
+            self.spool.resign(self._tenant)
+        except GembascopeError as error:
+            log.warning("events stay in the spool until the next start: %s", error)
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self.drain()
+            except GembascopeError as error:
+                log.warning("loading goes on in %.1f s: %s", pause, error)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+                continue
+            except Exception:
+                log.exception("loading goes on in %.1f s", LONGEST_PAUSE_S)
+                self._stopping.wait(LONGEST_PAUSE_S)
+                continue
+            pause = FIRST_PAUSE_S
+            self._wake.wait(IDLE_S)
+
+    def drain(self) -> int:
+        """Load everything that waits and tell of it; how many events were loaded. Where another process loads, 0.
+
+        Raises
+        ------
+        WarehouseError
+            The warehouse is away or refuses; what is not loaded stays in the spool.
+        """
+        with self._loading:
+            try:
+                return self._drain()
+            except BaseException:
+                self._repaired = False  # the step that failed is finished before the next
+                raise
+
+    def _drain(self) -> int:
+        loaded, since = 0, self._clock.now()
+        while self.spool.lead(self._tenant, alone=self._alone):
+            if not self._repaired:
+                self._store.repair(self._tenant)
+                self._repaired = True
+            taken = self.spool.take(self._tenant)
+            if taken is None:
+                self._tell()
+                break
+            self._load(taken)
+            loaded += taken.events
+            if (self._clock.now() - since).total_seconds() >= TELL_AFTER_S:
+                self._tell()
+                since = self._clock.now()
+        return loaded
+
+    # One step ------------------------------------------------------------------------------------------------
+
+    def _load(self, taken: Taken) -> None:
+        waiting = together(taken.entries)
+        origin = Origin(self._tenant, taken.source, taken.step, "live")
+        poison = self._stored(origin, waiting)
+        pieces = [
+            Rejected(f"request {receipt}, event {one.index}", one.reason, one.raw) for receipt, one in waiting.refused
+        ]
+        pieces += poison
+        if pieces:
+            quarantine(
+                self._warehouse,
+                self._clock,
+                tenant=self._tenant,
+                load_id=taken.step,
+                source=taken.source,
+                file_name=SHOWN_AS,
+                rejected=pieces,
+                keep_raw=True,
+            )
+        stored = self._store.stored_by(self._tenant, taken.step).stored
+        self.spool.mark(self._tenant, taken, stored=stored, quarantined=len(poison))
+        self._note(waiting)
+
+    def _stored(self, origin: Origin, waiting: Waiting) -> list[Rejected]:
+        """Store the events of a step; those that the warehouse does not take, found by halving the step."""
+        count = waiting.events.height
+        if count == 0:
+            return []
+        occurrence = pl.zeros(count, pl.UInt64, eager=True)  # they have ids: none is known by how often it came
+        objects, links = waiting.objects.drop("row"), waiting.links.drop("row")
+        try:
+            step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now())
+            self._store.store_step(origin, step)
+        except (InputError, WarehouseError) as error:
+            if isinstance(error, WarehouseError) and error.code not in DATA_CODES:
+                raise
+            self._store.repair(self._tenant)
+            if count == 1:
+                return [_poison(waiting.events, str(error))]
+            half = count // 2
+            return self._stored(origin, waiting.rows(0, half)) + self._stored(origin, waiting.rows(half, count))
+        return []
+
+    # Telling -------------------------------------------------------------------------------------------------
+
+    def _note(self, waiting: Waiting) -> None:
+        """Remember what is to be told."""
+        self._untold_steps = True
+        if self._untold is not None:
+            named = waiting.events["objects"].explode(empty_as_null=False).struct.field("type").unique()
+            ends = (waiting.links["from_type"], waiting.links["to_type"], waiting.objects["type"])
+            self._untold.update(name for found in (named, *ends) for name in found.unique())
+
+    def _tell(self) -> None:
+        """Call those who wait for events. One that fails is called again with what comes next."""
+        if not self._untold_steps:
+            return
+        step = LoadedStep(self._tenant, None if self._untold is None else frozenset(self._untold))
+        for told in self._on_loaded:
+            told(step)
+        self._untold, self._untold_steps = set(), False
+
+
+def _poison(event: pl.DataFrame, reason: str) -> Rejected:
+    """An event that the warehouse does not take, as the spool had it."""
+    return Rejected(f"event {event.item(0, 'source_event_id')}", reason, event.write_ndjson().strip())

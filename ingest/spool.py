@@ -1,0 +1,335 @@
+"""The spool: what was accepted is kept here until it is seen in the warehouse, and the ledger of what became of it.
+
+It decides what was accepted, so a sender is answered only after its transaction is on disk. Requests that come while
+one is written share the next transaction. The counts of the ledger change with the entries, in one transaction: they
+are exact at any moment, also after a process was killed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, and_, case, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ingest.events_json import Sent
+from ingest.spool_payload import written
+from ingest.spool_tables import ENTRIES, LOADERS, TOTALS, make_tables
+from kernel.clock import Clock
+from kernel.errors import GembascopeError, SpoolFull
+from kernel.settings import Settings
+from kernel.state.database import State
+
+FILE = "spool.sqlite"
+STEP_EVENTS = 200_000
+STEP_BYTES = 128 << 20
+STEP_ENTRIES = 20_000
+"""What one load step has at most, one entry aside."""
+LEASE = timedelta(minutes=2)
+KEPT = timedelta(days=1)
+"""How long the line of a marked entry stays, without its events."""
+COUNTS = ("received", "stored", "duplicate", "quarantined", "refused", "in_spool", "spool_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of the events of one source: received = stored + duplicate + quarantined + refused + in_spool."""
+
+    source: str
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    refused: int = 0
+    in_spool: int = 0
+    spool_bytes: int = 0
+    last_occurred_at: datetime | None = None
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Entries of one source that are loaded as one step. The same step has the same entries whoever takes it again."""
+
+    step: str  # 32 hex digits
+    source: str
+    events: int
+    entries: list[tuple[str, bytes]]  # receipt and payload
+
+
+@dataclass(slots=True)
+class _Offer:
+    """A request on its way into the spool."""
+
+    tenant: str
+    receipt: str
+    parts: Sequence[Sent]
+    payloads: Sequence[bytes]
+    at: datetime
+    done: bool = False
+    error: GembascopeError | None = field(default=None)
+
+    @property
+    def events(self) -> int:
+        return sum(part.events.height for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.payloads))
+
+
+class Spool:
+    """The spool of an installation: a file in the home, or tables in the state database of GEMBASCOPE_STATE_URL."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._state = State(settings, file=FILE, prepare=make_tables)
+        self._clock = clock
+        self._max_events, self._max_bytes = settings.spool_events, settings.spool_bytes
+        self._holder = uuid4().hex
+        self._queue: list[_Offer] = []
+        self._queued, self._turn = threading.Lock(), threading.Lock()
+        self._last_receipt = 0
+        self.commits = 0
+        """Transactions in which events were accepted."""
+
+    # Accepting -----------------------------------------------------------------------------------------------
+
+    def accept(self, tenant: str, parts: Sequence[Sent]) -> str:
+        """Keep the events of a request; its receipt. When this returns they are on disk.
+
+        Raises
+        ------
+        SpoolFull
+            As many wait as may, or these do not fit: counted as refused, and nothing else kept of them.
+        StateUnavailable
+            The database does not answer. The events may have been kept all the same: send them again.
+        """
+        payloads = [written(part) for part in parts]
+        with self._queued:
+            offer = _Offer(tenant, self._next_receipt(), parts, payloads, self._clock.now())
+            self._queue.append(offer)
+        with self._turn:  # whoever was here before has perhaps written this one too
+            if not offer.done:
+                with self._queued:
+                    group, self._queue = self._queue, []
+                self._write(group)
+        if offer.error is not None:
+            raise type(offer.error)(str(offer.error)) from offer.error
+        return offer.receipt
+
+    def _next_receipt(self) -> str:
+        """Microseconds and chance, so that receipts of all processes are in about the order of acceptance."""
+        self._last_receipt = max(self._last_receipt + 1, int(self._clock.now().timestamp() * 1_000_000))
+        return f"{self._last_receipt:016x}{secrets.token_hex(8)}"
+
+    def _write(self, group: list[_Offer]) -> None:
+        try:
+            with self._state.writing() as connection:
+                for tenant in sorted({offer.tenant for offer in group}):
+                    self._write_for(connection, tenant, [offer for offer in group if offer.tenant == tenant])
+            self.commits += 1
+        except GembascopeError as error:
+            for offer in group:
+                offer.error = error
+        finally:
+            for offer in group:
+                offer.done = True
+
+    def _write_for(self, connection: Connection, tenant: str, group: list[_Offer]) -> None:
+        waiting = select(func.sum(TOTALS.c.in_spool), func.sum(TOTALS.c.spool_bytes)).where(TOTALS.c.tenant == tenant)
+        events, size = (int(found or 0) for found in connection.execute(waiting).one())
+        rows: list[dict[str, Any]] = []
+        changes: dict[str, Account] = {}
+        for offer in group:
+            fits = events + offer.events <= self._max_events and size + offer.size <= self._max_bytes
+            if fits:
+                events, size = events + offer.events, size + offer.size
+            else:
+                offer.error = self._full()
+            for part, payload in zip(offer.parts, offer.payloads, strict=True):
+                before = changes.get(part.source, Account(part.source))
+                changes[part.source] = _with(before, part, len(payload), offer.at) if fits else _without(before, part)
+                if fits:
+                    rows.append(_row(offer, part, payload))
+        if rows:
+            connection.execute(ENTRIES.insert(), rows)
+        for source in sorted(changes):  # in one order, so that two processes do not wait for each other
+            self._add(connection, tenant, changes[source])
+
+    def _full(self) -> SpoolFull:
+        return SpoolFull(
+            f"as many events wait to be loaded as may ({self._max_events:,} events or {self._max_bytes:,} bytes); "
+            "send these again in a while"
+        )
+
+    def _add(self, connection: Connection, tenant: str, change: Account) -> None:
+        """Add to the account of a source."""
+        table = TOTALS
+        row = {"tenant": tenant, "source": change.source} | {name: getattr(change, name) for name in COUNTS}
+        moments = ("last_occurred_at", "last_seen_at")
+        row |= {name: getattr(change, name) for name in moments}
+        new = sqlite.insert(table) if self._state.is_sqlite else postgresql.insert(table)
+        added: dict[str, Any] = {name: table.c[name] + getattr(change, name) for name in COUNTS}
+        for name in moments:
+            later = new.excluded[name]
+            added[name] = case((func.coalesce(table.c[name] >= later, later.is_(None)), table.c[name]), else_=later)
+        connection.execute(new.values(**row).on_conflict_do_update(index_elements=["tenant", "source"], set_=added))
+
+    # Loading -------------------------------------------------------------------------------------------------
+
+    def lead(self, tenant: str, *, alone: bool = False) -> bool:
+        """Become, or stay, the one process that loads the events of the tenant, for LEASE from now on; False while
+        another is. `alone`: no other process can be there, so a lease that is left was left by one that was killed."""
+        now = self._clock.now()
+        row = {"tenant": tenant, "holder": self._holder, "until": now + LEASE}
+        new = sqlite.insert(LOADERS) if self._state.is_sqlite else postgresql.insert(LOADERS)
+        free = LOADERS.c.until < now if not alone else LOADERS.c.tenant == tenant
+        with self._state.writing() as connection:
+            done = connection.execute(
+                new.values(**row).on_conflict_do_update(
+                    index_elements=["tenant"],
+                    set_={"holder": self._holder, "until": now + LEASE},
+                    where=(LOADERS.c.holder == self._holder) | free,
+                )
+            )
+            return bool(done.rowcount)
+
+    def resign(self, tenant: str) -> None:
+        """Let another process load at once."""
+        with self._state.writing() as connection:
+            connection.execute(delete(LOADERS).where(LOADERS.c.tenant == tenant, LOADERS.c.holder == self._holder))
+
+    def take(self, tenant: str) -> Taken | None:
+        """The next step: one that was begun and not marked, else the oldest entries of one source; None when nothing
+        waits. Only for who leads."""
+        waits = and_(ENTRIES.c.tenant == tenant, ENTRIES.c.marked_at.is_(None))
+        oldest = select(ENTRIES.c.source, ENTRIES.c.step).where(waits)
+        # Steps that were begun come first: what a later one holds is then counted once, as new or as a duplicate.
+        oldest = oldest.order_by(ENTRIES.c.step.is_(None), ENTRIES.c.receipt, ENTRIES.c.source).limit(1)
+        with self._state.writing() as connection:
+            first = connection.execute(oldest).first()
+            if first is None or not self._leads(connection, tenant):
+                return None
+            of_source = and_(waits, ENTRIES.c.source == first.source)
+            step = first.step or uuid4().hex
+            if first.step is None:
+                chosen = self._next(connection, of_source)
+                mine = and_(of_source, ENTRIES.c.step.is_(None), ENTRIES.c.receipt <= chosen)
+                connection.execute(update(ENTRIES).where(mine).values(step=step))
+            columns = select(ENTRIES.c.receipt, ENTRIES.c.payload, ENTRIES.c.events)
+            asked = columns.where(of_source, ENTRIES.c.step == step).order_by(ENTRIES.c.receipt)
+            rows = connection.execute(asked).all()
+        return Taken(
+            step, first.source, sum(row.events for row in rows), [(row.receipt, bytes(row.payload)) for row in rows]
+        )
+
+    @staticmethod
+    def _next(connection: Connection, of_source: Any) -> str:
+        """The last receipt of the next step of a source."""
+        events, size, last = 0, 0, ""
+        columns = select(ENTRIES.c.receipt, ENTRIES.c.events, ENTRIES.c.payload_bytes)
+        asked = columns.where(of_source, ENTRIES.c.step.is_(None)).order_by(ENTRIES.c.receipt).limit(STEP_ENTRIES)
+        for row in connection.execute(asked).all():
+            events, size = events + row.events, size + row.payload_bytes
+            if last and (events > STEP_EVENTS or size > STEP_BYTES):
+                break
+            last = row.receipt
+        return last
+
+    def mark(self, tenant: str, taken: Taken, *, stored: int, quarantined: int = 0) -> bool:
+        """Every event of the step was seen in the warehouse: `stored` of them are new, `quarantined` it could not take,
+        the others are duplicates. False when another process leads by now, or has marked it."""
+        mine = and_(ENTRIES.c.tenant == tenant, ENTRIES.c.step == taken.step, ENTRIES.c.marked_at.is_(None))
+        now = self._clock.now()
+        with self._state.writing() as connection:
+            if not self._leads(connection, tenant):
+                return False
+            sums = select(func.count(), func.sum(ENTRIES.c.payload_bytes)).where(mine)
+            entries, size = connection.execute(sums).one()
+            if entries != len(taken.entries):
+                return False
+            connection.execute(update(ENTRIES).where(mine).values(marked_at=now, payload=None))
+            old = and_(ENTRIES.c.tenant == tenant, ENTRIES.c.marked_at < now - KEPT)
+            connection.execute(delete(ENTRIES).where(old))
+            change = Account(
+                taken.source,
+                stored=stored,
+                duplicate=taken.events - stored - quarantined,
+                quarantined=quarantined,
+                in_spool=-taken.events,
+                spool_bytes=-int(size),
+            )
+            self._add(connection, tenant, change)
+            return True
+
+    def _leads(self, connection: Connection, tenant: str) -> bool:
+        asked = select(LOADERS.c.holder).where(LOADERS.c.tenant == tenant).with_for_update()
+        return connection.execute(asked).scalar() == self._holder
+
+    # Telling -------------------------------------------------------------------------------------------------
+
+    def accounts(self, tenant: str) -> list[Account]:
+        """What became of the events of each source, ordered by source; "" holds those that name none."""
+        columns = [TOTALS.c.source, *(TOTALS.c[name] for name in COUNTS), TOTALS.c.last_occurred_at]
+        asked = select(*columns, TOTALS.c.last_seen_at).where(TOTALS.c.tenant == tenant).order_by(TOTALS.c.source)
+        with self._state.reading() as connection:
+            found = [Account(**row) for row in connection.execute(asked).mappings()]
+        return sorted(found, key=lambda account: account.source)
+
+    def close(self) -> None:
+        self._state.close()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _row(offer: _Offer, part: Sent, payload: bytes) -> dict[str, Any]:
+    return {
+        "tenant": offer.tenant,
+        "receipt": offer.receipt,
+        "source": part.source,
+        "accepted_at": offer.at,
+        "events": part.events.height,
+        "payload_bytes": len(payload),
+        "payload": payload,
+    }
+
+
+def _with(before: Account, part: Sent, size: int, at: datetime) -> Account:
+    last: Any = part.events["occurred_at"].max()
+    return Account(
+        before.source,
+        received=before.received + part.received,
+        quarantined=before.quarantined + len(part.refused),
+        refused=before.refused,
+        in_spool=before.in_spool + part.events.height,
+        spool_bytes=before.spool_bytes + size,
+        last_occurred_at=_latest([before.last_occurred_at, last]),
+        last_seen_at=_latest([before.last_seen_at, at]),
+    )
+
+
+def _without(before: Account, part: Sent) -> Account:
+    return Account(
+        before.source,
+        received=before.received + part.received,
+        quarantined=before.quarantined,
+        refused=before.refused + part.received,
+        in_spool=before.in_spool,
+        spool_bytes=before.spool_bytes,
+        last_occurred_at=before.last_occurred_at,
+        last_seen_at=before.last_seen_at,
+    )
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime | None:
+    return max((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,62 @@
+"""The tables of the spool: what waits to be loaded, what became of everything, and who loads."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, text
+
+from kernel.state.tables.base import METADATA, Instant, tenant
+
+SPOOL = MetaData(naming_convention=METADATA.naming_convention)
+
+ENTRIES = Table(
+    "spool_entries",
+    SPOOL,
+    tenant(),
+    Column("receipt", String(32), primary_key=True),  # of the request; in the order in which they were accepted
+    Column("source", String(200), primary_key=True),
+    Column("step", String(32)),  # load step that it is in, null before
+    Column("marked_at", Instant),  # when its events were seen in the warehouse; null: they wait
+    Column("accepted_at", Instant, nullable=False),
+    Column("events", Integer, nullable=False),  # that wait in the payload
+    Column("payload_bytes", BigInteger, nullable=False),
+    Column("payload", LargeBinary),  # see `ingest.spool_payload`; null once marked
+    Index(None, "tenant", "marked_at", "receipt"),
+)
+"""One row per source of a request that was accepted."""
+
+TOTALS = Table(
+    "spool_totals",
+    SPOOL,
+    tenant(),
+    Column("source", String(200), primary_key=True),
+    Column("received", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("duplicate", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),  # put off because the spool was full
+    Column("in_spool", BigInteger, nullable=False),
+    Column("spool_bytes", BigInteger, nullable=False),
+    Column("last_occurred_at", Instant),
+    Column("last_seen_at", Instant),
+)
+"""One row per source, changed in the transaction that changes the entries, so that at any moment
+received = stored + duplicate + quarantined + refused + in_spool."""
+
+LOADERS = Table(
+    "spool_loaders",
+    SPOOL,
+    tenant(),
+    Column("holder", String(32), nullable=False),
+    Column("until", Instant, nullable=False),
+)
+"""One row per tenant: which process loads its events, and until when it may without saying so again."""
+
+TABLES_LOCK = 7_236_110_094
+"""Of this program alone: two processes that open an empty database must not both make the tables."""
+
+
+def make_tables(connection: Connection) -> None:
+    """The tables, where they are not there yet."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TABLES_LOCK})
+    SPOOL.create_all(connection)

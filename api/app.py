@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import events, export, ingest, processes
+from api.routes import events, export, ingest, live, processes
+from ingest.live import LiveIngest
 from kernel.clock import Clock
 from kernel.errors import GembascopeError
 from kernel.warehouse import Query
@@ -27,10 +28,12 @@ def create_app(
     upload_folder: Path,
     pseudonym_key: str | None = None,
     instance: str = "",
+    live_ingest: LiveIngest | None = None,
 ) -> FastAPI:
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
-    `instance` tells this service from others at `/healthz`, so that a command finds the one of its home.
+    `live_ingest` takes events at run time; without it the service takes none. `instance` tells this service from others
+    at `/healthz`, so that a command finds the one of its home.
     """
     app = FastAPI(
         title="Gembascope",
@@ -43,12 +46,16 @@ def create_app(
     upload_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     app.state.views, app.state.clock = views, clock
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
+    app.state.live = live_ingest
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
     app.include_router(processes.router)
     app.include_router(events.router)
     app.include_router(ingest.router)
+    app.include_router(live.router)
     app.include_router(export.router)
+
+    live.document(app)
 
     @app.get("/api/docs", include_in_schema=False)
     def docs() -> HTMLResponse:

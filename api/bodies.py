@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
+
+GZIP = 31
+"""zlib's window bits for "gzip wrapper expected"."""
 
 
 class TooLarge(Exception):
@@ -41,3 +46,23 @@ async def whole(receive: Receive, limit: int) -> bytes:
         body += message.get("body", b"")
         more = bool(message.get("more_body"))
     return body
+
+
+def unpacked(body: bytes, limit: int) -> bytes:
+    """What a gzipped body holds, all members of it; `TooLarge` as soon as it is longer than `limit`, ValueError when it
+    is no whole gzip."""
+    pieces, length = [], 0
+    while body:
+        inflater = zlib.decompressobj(GZIP)
+        try:
+            piece = inflater.decompress(body, limit - length + 1)
+        except zlib.error as error:
+            raise ValueError(f"the body is no gzip ({error})") from None
+        length += len(piece)
+        if length > limit:
+            raise TooLarge
+        if not inflater.eof:
+            raise ValueError("the gzip of the body is truncated")
+        pieces.append(piece)
+        body = inflater.unused_data
+    return b"".join(pieces)

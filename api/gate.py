@@ -23,6 +23,7 @@ from api.dressing import dressed
 from api.errors import problem, unexpected
 from api.permissions import Addresses
 from api.rates import Rates
+from api.routes.live import EVENTS_BYTES, EVENTS_PATH
 from api.sign_in import FORM_BYTES, SIGN_IN_PATHS, SignIn
 from api.visitors import Visitor, Visitors, csrf_right
 from kernel.access import OPEN, Need, Permission, Principal, acting_as, admits
@@ -92,7 +93,9 @@ class Gate:
         """How many bytes the body of a request to `path` may have."""
         if path in SIGN_IN_PATHS:
             return FORM_BYTES
-        return self._rules.max_upload_bytes if path == "/api/v1/ingest" else SMALL_BODY_BYTES
+        if path == "/api/v1/ingest":
+            return self._rules.max_upload_bytes
+        return EVENTS_BYTES if path == EVENTS_PATH else SMALL_BODY_BYTES
 
     async def _admitted(
         self, scope: Scope, headers: Headers, receive: Receive, secure: bool

@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.touched import refresh_touched
 from ingest.load import Load, LoadReport, LoadRequest
 from ingest.mapping import Mapping
 from kernel.clock import Clock
-from kernel.errors import DefinitionError, InputError
+from kernel.errors import InputError
 from kernel.process import CaseAttribute, ProcessDefinition, Processes, write_process
 from kernel.warehouse import Warehouse
 from mining.answers import readiness
@@ -96,9 +97,8 @@ def load_file(
         refresh(warehouse, clock, request.tenant, definition)
         view = ProcessView(warehouse, request.tenant, definition)
         reports.append(readiness(view, log=request.process))
-    others, problems = _others_touched(processes, definitions, report)
-    for definition in others:
-        refresh(warehouse, clock, request.tenant, definition)
+    done = {definition.id for definition in definitions}
+    problems = refresh_touched(warehouse, clock, request.tenant, processes, report.object_types, but=done)
     document = asdict(report)
     document.pop("object_types")
     loaded_at = document.pop("already_loaded_at")
@@ -108,26 +108,6 @@ def load_file(
     document["readiness"] = reports
     document["definition_problems"] = problems
     return document
-
-
-def _others_touched(
-    processes: Processes, refreshed: list[ProcessDefinition], report: LoadReport
-) -> tuple[list[ProcessDefinition], list[str]]:
-    """The other processes whose cases a load may have changed, of an object type that it names or over link paths; and
-    the problems of definitions that are wrong: they are no fault of the load, and their processes stay as they were."""
-    done = {definition.id for definition in refreshed}
-    found, problems = [], []
-    for path in sorted(processes.folder.glob("*.yaml")):
-        if path.stem in done:
-            continue
-        try:
-            definition = processes.get(path.stem)
-        except DefinitionError as error:
-            problems += [str(problem) for problem in error.problems]
-            continue
-        if definition.links or definition.object_type in report.object_types:
-            found.append(definition)
-    return found, problems
 
 
 def define_processes(

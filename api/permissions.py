@@ -24,6 +24,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     **{("GET", f"/api/v1/processes/{{process}}/{name}"): EXPORT for name in FRAMES},
     ("GET", "/api/v1/processes/{process}/export"): EXPORT,
     ("POST", "/api/v1/ingest"): LOAD,
+    ("POST", "/api/v1/events"): LOAD,
+    ("GET", "/api/v1/ingest/status"): LOAD,
     ("GET", "/api/v1/quarantine"): LOAD,
 }
 

@@ -18,6 +18,7 @@ from kernel.errors import GembascopeError, exit_code
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("gembascope.commands.demo", "Make a retailer's log, load it, say what it shows, and serve it."),
     "ingest": ("gembascope.commands.ingest", "Load event logs and say what they are fit for."),
+    "send": ("gembascope.commands.send", "Send events as they happen, out of a file."),
     "processes": ("gembascope.commands.answers", "List the processes of this home."),
     "log": ("gembascope.commands.answers", "A process's log at a glance."),
     "map": ("gembascope.commands.answers", "The directly-follows map with its waits."),

@@ -28,6 +28,7 @@ EDGES = pl.Schema(
         "p95_s": NUMBER,
     }
 )
+REFUSED = pl.Schema({"index": COUNT, "id": TEXT, "reason": TEXT})
 ACTIVITIES = pl.Schema({"activity": TEXT, "count": COUNT, "cases": COUNT})
 STARTS_OR_ENDS = pl.Schema({"activity": TEXT, "count": COUNT})
 VARIANTS = pl.Schema(

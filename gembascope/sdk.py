@@ -8,6 +8,7 @@ and how rows are ordered is said by the function of the same name in `mining`.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from api.loading import IngestOptions
 from gembascope import frames
 from gembascope.frames import frame_of, instant_of
 from gembascope.selection import Filters, words_of
+from gembascope.sending import bodies, events_of_rows, summed
 from gembascope.workspace import RemoteWorkspace, open_workspace
 from gembascope.workspace import Workspace as Connection
 from ingest.mapping import Mapping, read_mapping
@@ -99,6 +101,17 @@ class Report:
     already_loaded_at: datetime | None
     readiness: Dict[str, pl.DataFrame]
     definition_problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of events that were sent: received = accepted + those in quarantine. `quarantined`: one row each,
+    with its `index` among those sent, `id` and `reason`. `receipts`: of the requests that they were sent in."""
+
+    received: int
+    accepted: int
+    quarantined: pl.DataFrame
+    receipts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +202,23 @@ class Workspace:
             accept_guess=guess,
         )
         return _report(self._connection.ingest(file, options))
+
+    def send(self, events: Iterable[Dict[str, Any]] | pl.DataFrame, *, source: str = "") -> Delivery:
+        """Send events as they happen: dicts with the fields of `POST /api/v1/events`, or a frame with such columns.
+
+        Each has an `id` of its own, so sending again adds nothing. Times are aware. `source` is that of events which
+        name none. They are kept when this returns; cases follow within seconds where a service runs.
+
+        Raises
+        ------
+        InputError
+            A value is none that JSON can hold.
+        SpoolFull
+            Too many events wait to be loaded: send these again later.
+        """
+        found = summed(self._connection.send(bodies(events_of_rows(events)), source))
+        quarantined = frame_of(found["quarantined"], frames.REFUSED)
+        return Delivery(found["received"], found["accepted"], quarantined, tuple(found["receipts"]))
 
     def quarantine(self, source: str | None = None, limit: int = 100) -> Quarantine:
         """The newest `limit` pieces that could not become events, and all of them counted by reason."""

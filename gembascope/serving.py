@@ -22,7 +22,9 @@ from api.visitors import CSRF_COOKIE, Visitors
 from dashboards.cache import Reader
 from dashboards.warming import warmed
 from gembascope.service import Service, announced, instance_of
+from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
+from ingest.live import LiveIngest
 from kernel.clock import Clock
 from kernel.errors import SettingsError
 from kernel.identity.directory import Directory
@@ -32,10 +34,16 @@ ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def build_app(
-    opened: LocalWorkspace, settings: Settings, reader: Reader, directory: Directory, *, local_token: str
+    opened: LocalWorkspace,
+    settings: Settings,
+    reader: Reader,
+    directory: Directory,
+    *,
+    local_token: str,
+    live: LiveIngest | None = None,
 ) -> FastAPI:
-    """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`. The caller
-    closes both after the app."""
+    """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`; `live`
+    takes events. The caller closes them after the app."""
     from dashboards.app import mount  # Dash takes a second to import
     from dashboards.permissions import NEEDS as PAGES_NEED
 
@@ -57,7 +65,15 @@ def build_app(
     key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
     folder = settings.home.expanduser() / "uploads"
     instance = instance_of(local_token)
-    app = create_app(opened.views, opened.clock, rules, upload_folder=folder, pseudonym_key=key, instance=instance)
+    app = create_app(
+        opened.views,
+        opened.clock,
+        rules,
+        upload_folder=folder,
+        pseudonym_key=key,
+        instance=instance,
+        live_ingest=live,
+    )
     mount(app, reader, csrf_cookie=CSRF_COOKIE)
     hashes.extend(app.state.csp_script_hashes)
     return app
@@ -98,10 +114,15 @@ def _run(
     url = f"http://{shown}:{port}"
     token = secrets.token_urlsafe(32)
     reader = Reader(workspace.views)
-    with _ended_by_signal(), Directory(settings, workspace.clock) as directory, warmed(reader) as mounted:
+    with (
+        _ended_by_signal(),
+        Directory(settings, workspace.clock) as directory,
+        taking_events(workspace) as live,
+        warmed(reader) as mounted,
+    ):
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None
-        app = build_app(workspace, settings, reader, directory, local_token=token)
+        app = build_app(workspace, settings, reader, directory, local_token=token, live=live)
         mounted(app)
         config = uvicorn.Config(
             app,

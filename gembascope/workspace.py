@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -14,8 +14,10 @@ import polars as pl
 
 from api.loading import IngestOptions, load_file
 from gembascope.download import exported, receive
+from gembascope.sending import packed
 from gembascope.service import find_service
 from ingest.quarantine import quarantine_reasons, quarantined
+from ingest.spool import STEP_EVENTS
 from kernel import errors
 from kernel.clock import Clock, SystemClock
 from kernel.errors import GembascopeError, InputError, Problem, SettingsError, WarehouseUnavailable
@@ -45,6 +47,8 @@ class Workspace(Protocol):
     def readiness(self, process: str) -> Document: ...
 
     def ingest(self, path: Path, options: IngestOptions, progress: Progress | None = None) -> Document: ...
+
+    def send(self, bodies: Iterable[bytes], source: str) -> list[Document]: ...
 
     def quarantine(self, source: str | None, limit: int) -> Document: ...
 
@@ -131,6 +135,21 @@ class LocalWorkspace:
         request = options.request(path, self.settings.tenant, secret.get_secret_value() if secret else None)
         return load_file(self.warehouse, self.clock, self.views.processes, request, progress)
 
+    def send(self, bodies: Iterable[bytes], source: str) -> list[Document]:
+        from api.routes.live import receipt_document
+        from gembascope.taking_events import taking_events
+
+        answers, waiting = [], 0
+        with taking_events(self, background=False) as live:
+            for body in bodies:
+                answers.append(receipt_document(live.accept(body, source)))
+                waiting += answers[-1]["accepted"]
+                if waiting >= STEP_EVENTS:
+                    live.drain()
+                    waiting = 0
+            live.drain()
+        return answers
+
     def quarantine(self, source: str | None, limit: int) -> Document:
         tenant = self.settings.tenant
         return {
@@ -193,6 +212,18 @@ class RemoteWorkspace:
         if result is not None:
             return result
         raise WarehouseUnavailable("the service ended before the load did; run the same command again to continue")
+
+    def send(self, bodies: Iterable[bytes], source: str) -> list[Document]:
+        answers, params = [], {"source": source} if source else {}
+        for body in bodies:
+            with self._answering():
+                answer = self._client.post(
+                    "/api/v1/events", params=params, content=packed(body), headers={"Content-Encoding": "gzip"}
+                )
+            if answer.status_code != 202:
+                raise _error_of(answer)
+            answers.append(msgspec.json.decode(answer.content))
+        return answers
 
     def quarantine(self, source: str | None, limit: int) -> Document:
         params = [("limit", str(limit)), *([("source", source)] if source else [])]

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -57,6 +58,8 @@ class LoadedStep:
     tenant: str
     object_types: frozenset[str] | None
 
+
+COUNTED = ("received", "stored", "duplicate", "quarantined", "refused", "in_spool")
 
 OnLoaded = Callable[[LoadedStep], None]
 
@@ -106,6 +109,21 @@ class LiveIngest:
         refused = sorted((one for part in parts for one in part.refused), key=lambda one: one.index)
         accepted = sum(part.events.height for part in parts)
         return Receipt(receipt, accepted + len(refused), accepted, tuple(refused))
+
+    def status(self) -> list[dict[str, Any]]:
+        """One row per source, ordered by source: the counts of its account, `last_occurred_at`, `last_seen_at` and
+        `lag_s`, seconds since its last event happened."""
+        now = self._clock.now()
+        rows = []
+        for account in self.spool.accounts(self._tenant):
+            row = {name: getattr(account, name) for name in ("source", *COUNTED)}
+            for name in ("last_occurred_at", "last_seen_at"):
+                moment = getattr(account, name)
+                row[name] = moment.isoformat().replace("+00:00", "Z") if moment is not None else None
+            last = account.last_occurred_at
+            row["lag_s"] = max((now - last).total_seconds(), 0.0) if last is not None else None
+            rows.append(row)
+        return rows
 
     # Loading in the background -------------------------------------------------------------------------------
 

@@ -5,6 +5,11 @@ open days, since some beginning), plus the amount, and from that position back t
 straight pieces. A curve has a number from 1 on; a piece begins at x, and its value at x' is y + (x' - x), at most
 `upto`. Where a calendar does not open for ten years the positions leave a gap that no amount crosses: what would be
 due behind it has no due instant, as `BusinessCalendar` says by an error. Instants are microseconds since 1970.
+
+A pause postpones by what lies between the positions of its begin and its end. The clock of working days ticks at the
+last closing of an open day, so there these are positions on a third curve, from instants to the last closing up to and
+with them. Before its first closing it knows none, or one of years before: both are less than any position of a start,
+and a pause counts from the start on.
 """
 
 from __future__ import annotations
@@ -41,12 +46,13 @@ Block = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Clock:
     """How the due instant of one promise is found. `unit`: elapsed, time, days or attribute; `amount`: microseconds or
-    days; curves: their numbers, 0 where none is needed."""
+    days; curves: their numbers, 0 where none is needed. `pause_curve`: leads to the positions of pauses."""
 
     unit: str
     amount: int
     position_curve: int = 0
     due_curve: int = 0
+    pause_curve: int = 0
 
 
 @dataclass(slots=True)
@@ -58,8 +64,9 @@ class Curves:
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     _pieces: list[list[Piece]] = field(default_factory=list)
 
-    def add(self, calendar: BusinessCalendar, within: Within | None) -> None:
-        """The clock of the next promise; without `within` its due instants are dates of the calendar's zone."""
+    def add(self, calendar: BusinessCalendar, within: Within | None, *, paused: bool = False) -> None:
+        """The clock of the next promise; without `within` its due instants are dates of the calendar's zone. `paused`:
+        whether it may stand."""
         if within is None:
             self.clocks.append(Clock("attribute", 0, due_curve=self._dates(calendar)))
         elif within.unit == "elapsed":
@@ -68,13 +75,18 @@ class Curves:
             one = _DAY if within.unit == "days" else _US
             # Amounts of one calendar need the years that the longest of them reaches: each has curves of its own.
             name = (calendar.fingerprint, f"{within.unit} {within.amount}")
+            ticks = (calendar.fingerprint, f"closings {within.amount}")
             if name not in self._numbers:
                 blocks = _blocks(calendar, within, self.years)
                 there, back = (_time if within.unit == "time" else _days)(calendar, blocks)
                 self._numbers[name] = self._append(there)
                 self._append(back)
             first = self._numbers[name]
-            self.clocks.append(Clock(within.unit, within.amount // one, first, first + 1))
+            if paused and within.unit == "days" and ticks not in self._numbers:
+                closings = [(at, position, position) for position, at, _ in self._pieces[first] if at != _NOWHERE]
+                self._numbers[ticks] = self._append(closings)
+            standing = first if within.unit == "time" else self._numbers.get(ticks, 0)
+            self.clocks.append(Clock(within.unit, within.amount // one, first, first + 1, standing if paused else 0))
 
     def frame(self) -> pl.DataFrame:
         """The rows of a table shaped like due_curves."""
@@ -104,7 +116,7 @@ def curves_of(definition: ProcessDefinition, years: Collection[int]) -> Curves:
     curves = Curves(years)
     for promise in definition.promises:
         within = parse_within(promise.within) if promise.within is not None else None
-        curves.add(definition.calendar_of(promise), within)
+        curves.add(definition.calendar_of(promise), within, paused=bool(promise.pauses))
     return curves
 
 

@@ -64,6 +64,10 @@ def _parameters(definition: ProcessDefinition, curves: Curves) -> dict[str, Any]
         "promise_amounts": [clock.amount for clock in curves.clocks],
         "position_curves": [clock.position_curve * CURVE for clock in curves.clocks],
         "due_curves": [clock.due_curve * CURVE for clock in curves.clocks],
+        "pausing": int(any(promise.pauses for promise in promises)),
+        "pause_froms": [[pause.begins_with for pause in promise.pauses] for promise in promises],
+        "pause_tos": [[pause.ends_with for pause in promise.pauses] for promise in promises],
+        "pause_curves": [clock.pause_curve * CURVE for clock in curves.clocks],
     }
 
 

@@ -188,7 +188,14 @@ class ProcessDefinition(_Part):
 
     def calendar_of(self, promise: Promise) -> BusinessCalendar:
         """The calendar of one of its promises; ValueError when the definition was made without its calendars."""
-        name = promise.calendar or self.calendar
+        return self._calendar(promise.calendar or self.calendar)
+
+    @property
+    def own_calendar(self) -> BusinessCalendar:
+        """The calendar of the process itself; ValueError when the definition was made without its calendars."""
+        return self._calendar(self.calendar)
+
+    def _calendar(self, name: str | None) -> BusinessCalendar:
         if name is None:
             return ALWAYS_OPEN
         if name not in self._calendars:

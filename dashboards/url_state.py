@@ -2,8 +2,8 @@
 
 The query string is the only place where this state lives. So the back button, a reload and a link sent to a
 colleague show the same, and nothing is hidden in a session. Filters are spelled as everywhere (mining.filters);
-the words of the pages themselves are `process`, `view`, `detail`, `order`, `top`, `case`, `page`, `promise`, `standing`,
-`incident` and `run`.
+the words of the pages themselves are `process`, `view`, `detail`, `order`, `top`, `case`, `page`, `promise`,
+`standing`, `incident` and `run`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How all promises stand that whoever asks may read about: what the overview shows, one definition for every surface."""
+"""How all promises stand that whoever asks may read about: what the overview shows, on every surface alike."""
 
 from __future__ import annotations
 

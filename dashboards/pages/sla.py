@@ -204,8 +204,8 @@ def _rows(desk: Desk, state: PageState, now: datetime, number: int) -> tuple[lis
             state.promise,
             now,
             states=states,
-            late_now=state.standing == "late",
-            limit=min(10_000, wanted),
+            late_now=late_now,
+            limit=min(MAX_PAGE, wanted),
             after=after,
         )
         rows = page.cases.to_dicts()

@@ -10,12 +10,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import events, export, ingest, live, processes
+from api.routes import audit, events, export, incidents, ingest, live, processes
 from ingest.live import LiveIngest
+from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
 from kernel.errors import GembascopeError
 from kernel.warehouse import Query
 from mining.view import Views
+from orchestration_hooks.desk import Desk
 
 ALIVE = Query("alive", "SELECT 1")
 
@@ -29,11 +31,14 @@ def create_app(
     pseudonym_key: str | None = None,
     instance: str = "",
     live_ingest: LiveIngest | None = None,
+    audited: AuditReader | None = None,
+    desk: Desk | None = None,
 ) -> FastAPI:
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
-    `live_ingest` takes events at run time; without it the service takes none. `instance` tells this service from others
-    at `/healthz`, so that a command finds the one of its home.
+    `live_ingest` takes events at run time, `audited` reads the audit of the tenant, `desk` knows trouble and remedies:
+    without one of them there is nothing at its addresses. `instance` tells this service from others at `/healthz`, so
+    that a command finds the one of its home.
     """
     app = FastAPI(
         title="Gembascope",
@@ -47,6 +52,7 @@ def create_app(
     app.state.views, app.state.clock = views, clock
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
     app.state.live = live_ingest
+    app.state.audited, app.state.desk = audited, desk
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
     app.include_router(processes.router)
@@ -54,6 +60,8 @@ def create_app(
     app.include_router(ingest.router)
     app.include_router(live.router)
     app.include_router(export.router)
+    app.include_router(audit.router)
+    app.include_router(incidents.router)
 
     live.document(app)
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from kernel.errors import (
     AccessError,
+    AuditBroken,
     BudgetExceeded,
     DefinitionError,
     GembascopeError,
@@ -38,6 +39,7 @@ STATUS: dict[type[GembascopeError], int] = {
     AccessError: 403,
     SignInRefused: 401,
     TooManyRequests: 429,
+    AuditBroken: 500,
     StateError: 502,
     StateUnavailable: 503,
     SpoolFull: 503,

@@ -10,7 +10,7 @@ from api.routes.events import FRAMES
 from kernel.access import ANY, OPEN, Need, Permission
 from mining.answers import ANSWERS
 
-READ, EXPORT, LOAD = Permission.READ, Permission.EXPORT, Permission.LOAD
+READ, EXPORT, LOAD, ADMINISTER = Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ADMINISTER
 
 NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/healthz"): OPEN,
@@ -27,6 +27,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/api/v1/events"): LOAD,
     ("GET", "/api/v1/ingest/status"): LOAD,
     ("GET", "/api/v1/quarantine"): LOAD,
+    ("GET", "/api/v1/audit/head"): ADMINISTER,
+    ("GET", "/api/v1/audit/{chain}"): ADMINISTER,
 }
 
 

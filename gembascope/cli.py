@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gembascope.commands.serve", "Serve the pages and the API."),
     "users": ("gembascope.commands.users", "Who may sign in, and what they may do."),
     "keys": ("gembascope.commands.keys", "Keys of programs."),
+    "audit": ("gembascope.commands.audit", "Who did what, and the proof that nobody changed it."),
     "check": ("gembascope.commands.check", "Check all definition files."),
     "doctor": ("gembascope.commands.check", "Show the settings and whether everything works."),
 }
@@ -83,7 +84,8 @@ def root(
     """Gembascope shows which orders, returns and invoices are stuck, what broke them and who must act.
 
     Exit codes: 0 done, 1 error, 2 wrong command line, 3 wrong input, 4 too many bad rows, 5 wrong definition,
-    6 wrong settings or home in use, 7 warehouse, 8 not allowed, 9 state database, 130 interrupted.
+    6 wrong settings or home in use, 7 warehouse, 8 not allowed, 9 state database, 10 audit broken,
+    130 interrupted.
     """
 
 

@@ -25,6 +25,7 @@ from gembascope.service import Service, announced, instance_of
 from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
+from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
 from kernel.errors import SettingsError
 from kernel.identity.directory import Directory
@@ -73,6 +74,7 @@ def build_app(
         pseudonym_key=key,
         instance=instance,
         live_ingest=live,
+        audited=AuditReader(directory.state, settings, opened.clock),
     )
     mount(app, reader, csrf_cookie=CSRF_COOKIE)
     hashes.extend(app.state.csp_script_hashes)

@@ -16,6 +16,7 @@
     ├── WarehouseError               the operator                       (code, name, query; never the data)
     │   ├── WarehouseUnavailable       retryable
     │   └── BudgetExceeded             the query passed its limit of time, memory or rows
+    ├── AuditBroken                  whoever answers for the installation: the audit is not what was recorded
     └── StateError                   the operator                       (never the data)
         ├── StateUnavailable           retryable
         ├── SpoolFull                  more events wait to be loaded than may   (retryable)
@@ -132,6 +133,10 @@ class BudgetExceeded(WarehouseError):
     reason = "budget_exceeded"
 
 
+class AuditBroken(GembascopeError):
+    reason = "audit_broken"
+
+
 class StateError(GembascopeError):
     """The state database refused."""
 
@@ -161,6 +166,7 @@ EXIT_CODES: dict[type[GembascopeError], int] = {
     WarehouseError: 7,
     AccessError: 8,
     StateError: 9,
+    AuditBroken: 10,
 }
 """Exit code of the command line per error; the nearest ancestor decides. 0 is success, 2 a wrong
 command line, 130 an interrupted command."""

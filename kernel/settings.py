@@ -31,6 +31,10 @@ class Settings(BaseSettings):
         min_length=32,
         description="Key that API keys are checked with, the same for all processes; unset: one is made in the home.",
     )
+    audit_key: Path | None = Field(
+        default=None,
+        description="File of the Ed25519 key (PEM) that signs heads of the audit; unset: one is made in the home.",
+    )
     tenant: str = Field(
         default="local", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Tenant that commands act for."
     )

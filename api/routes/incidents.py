@@ -11,7 +11,8 @@ from anomalies.documents import finding_documents, incident_document, note_docum
 from anomalies.finding_store import MOST
 from anomalies.incident_desk import LASTING, IncidentDesk
 from anomalies.incidents import LONGEST_NOTE
-from kernel.errors import InputError
+from kernel.errors import InputError, NotFound
+from orchestration_hooks.desk import Desk
 
 Document = dict[str, Any]
 STATES = (*LASTING, "resolved")
@@ -20,8 +21,10 @@ router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 
 def desk_of(request: Request) -> IncidentDesk:
-    desk: IncidentDesk = request.app.state.incidents
-    return desk
+    desk: Desk | None = request.app.state.desk
+    if desk is None:
+        raise NotFound("this service knows no incidents")
+    return desk.incidents
 
 
 TheDesk = Annotated[IncidentDesk, Depends(desk_of)]

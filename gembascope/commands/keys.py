@@ -65,7 +65,7 @@ def revoke(
 ) -> None:
     """Refuse a key from now on."""
     with directory(home, tenant) as (people, _):
-        key = _shown(people.keys.revoke(key_id))
+        key = _shown(people.keys.revoke(key_id, by=BY))
     if json:
         return print_json(key)
     return console().print(f"{key['name']}: {key['state']}")

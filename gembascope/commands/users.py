@@ -53,21 +53,21 @@ def grant(name: Name, role: Roles, home: Home = None, tenant: Tenant = None, jso
 def disable(name: Name, home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
     """Sign a person out everywhere and let them in no more."""
     with directory(home, tenant) as (people, _):
-        _tell(people.users.set_disabled(name, True), json)
+        _tell(people.users.set_disabled(name, True, by=BY), json)
 
 
 @app.command("enable")
 def enable(name: Name, home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
     """Let a person in again."""
     with directory(home, tenant) as (people, _):
-        _tell(people.users.set_disabled(name, False), json)
+        _tell(people.users.set_disabled(name, False, by=BY), json)
 
 
 @app.command("link")
 def link(name: Name, home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
     """Print a link with which a person sets a new password; the old one works until then."""
     with directory(home, tenant) as (people, settings):
-        token = people.users.forget_password(name)
+        token = people.users.forget_password(name, by=BY)
         _tell(people.users.get(name), json, password_link(settings, token))
 
 

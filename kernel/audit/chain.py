@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
-from kernel.state.tables.audit import AUDIT_ENTRIES
+from kernel.state.tables.audit import AUDIT_CHAINS, AUDIT_ENTRIES
 
 FIRST = "0" * 64
 """What the first entry of a chain follows."""
@@ -31,17 +32,19 @@ def append(
 ) -> Head:
     """Add one entry. `body`: what JSON can hold, references rather than personal data, and never a secret.
 
-    Whoever appends must have locked what the chain is about (on SQLite the writing transaction does): two who append to
-    one chain at once get `StateConflict`, and one of them must do it again.
+    Who appends to one chain takes turns: it is locked until the transaction ends. So append last in a transaction,
+    and to several chains in the order of their names; then nobody waits for somebody who waits for them.
     """
-    newest = (
-        select(AUDIT_ENTRIES.c.number, AUDIT_ENTRIES.c.hash)
-        .where(AUDIT_ENTRIES.c.tenant == tenant, AUDIT_ENTRIES.c.chain == chain)
-        .order_by(AUDIT_ENTRIES.c.number.desc())
-        .limit(1)
+    upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    taken = (
+        upsert(AUDIT_CHAINS)
+        .values(tenant=tenant, chain=chain, number=1, hash=FIRST, anchored=0, grown=1)
+        .on_conflict_do_update(
+            index_elements=["tenant", "chain"], set_={"number": AUDIT_CHAINS.c.number + 1, "grown": 1}
+        )
+        .returning(AUDIT_CHAINS.c.number, AUDIT_CHAINS.c.hash)
     )
-    last = connection.execute(newest).one_or_none()
-    number, previous = (last.number + 1, last.hash) if last is not None else (1, FIRST)
+    number, previous = connection.execute(taken).one()
     content = content_of(tenant, chain, number, kind=kind, actor=actor, body=body, at=at)
     found = entry_hash(previous, content)
     connection.execute(
@@ -49,6 +52,8 @@ def append(
             tenant=tenant, chain=chain, number=number, previous=previous, hash=found, content=content.decode(), at=at
         )
     )
+    ends = (AUDIT_CHAINS.c.tenant == tenant, AUDIT_CHAINS.c.chain == chain)
+    connection.execute(AUDIT_CHAINS.update().where(*ends).values(hash=found))
     return Head(chain, number, found)
 
 

@@ -53,3 +53,8 @@ def replace(
         raise InputError(f"at least one role is needed, of {', '.join(Role)}")
     connection.execute(delete(GRANTS).where(GRANTS.c.tenant == tenant, GRANTS.c.holder_id == holder_id))
     connection.execute(insert(GRANTS), rows)
+
+
+def references(grants: Iterable[Grant]) -> list[dict[str, str]]:
+    """The grants as the audit tells them."""
+    return [{"role": grant.role.value, "process": grant.process, "store": grant.store} for grant in sorted(set(grants))]

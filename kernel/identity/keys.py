@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from kernel.access import Grant, Principal
+from kernel.audit import chain
 from kernel.clock import Clock
 from kernel.errors import InputError, NotFound
 from kernel.identity import grants as granted
@@ -21,6 +22,8 @@ from kernel.state.tables import API_KEYS
 PREFIX = "gbs"
 """What secret scanners look for."""
 KEY = re.compile(rf"{PREFIX}_([0-9a-f]{{32}})_([A-Za-z0-9_-]{{43}})")
+CHAIN = "keys"
+"""Of the audit. It names keys by their id alone: people write what they like into names, and the audit is for ever."""
 LONGEST = timedelta(days=366)
 NOTED_EVERY = timedelta(minutes=1)
 
@@ -58,8 +61,8 @@ class ApiKeys:
             raise InputError("a key has a name of 1 to 128 characters that says what it is for")
         if not timedelta(0) < life <= LONGEST:
             raise InputError(f"a key is good for at most {LONGEST.days} days; make a new one before it ends")
-        key_id, secret, now = new_id(), new_secret(), self._clock.now()
-        row = {
+        key_id, secret, now, grants = new_id(), new_secret(), self._clock.now(), frozenset(grants)
+        row: dict[str, Any] = {
             "tenant": self._tenant,
             "key_id": key_id,
             "name": name,
@@ -71,6 +74,8 @@ class ApiKeys:
         with self._state.writing() as connection:
             connection.execute(insert(API_KEYS).values(**row))
             granted.replace(connection, self._tenant, key_id, grants, by=by, at=now)
+            about = {"grants": granted.references(grants), "expires_at": row["expires_at"].isoformat()}
+            self._record(connection, "key_created", by, key_id, now, **about)
         return self.get(key_id), f"{PREFIX}_{key_id}_{secret}"
 
     def principal(self, text: str) -> Principal | None:
@@ -93,13 +98,13 @@ class ApiKeys:
                 connection.execute(update(API_KEYS).where(self._is(key_id), older).values(used_at=now))
         return Principal(self._tenant, "key", key_id, row.name, grants)
 
-    def revoke(self, key_id: str) -> ApiKey:
+    def revoke(self, key_id: str, *, by: str) -> ApiKey:
         """Refuse the key from now on; again is no error. `NotFound` when there is none of that id."""
         with self._state.writing() as connection:
             now = self._clock.now()
-            connection.execute(
-                update(API_KEYS).where(self._is(key_id), API_KEYS.c.revoked_at.is_(None)).values(revoked_at=now)
-            )
+            valid = (self._is(key_id), API_KEYS.c.revoked_at.is_(None))
+            if connection.execute(update(API_KEYS).where(*valid).values(revoked_at=now)).rowcount:
+                self._record(connection, "key_revoked", by, key_id, now)
         return self.get(key_id)
 
     def get(self, key_id: str) -> ApiKey:
@@ -116,6 +121,11 @@ class ApiKeys:
             rows = connection.execute(asked.order_by(API_KEYS.c.created_at.desc(), API_KEYS.c.key_id)).all()
             theirs = granted.of_all(connection, self._tenant, [row.key_id for row in rows])
         return [_key(row, theirs.get(row.key_id, frozenset())) for row in rows]
+
+    def _record(self, connection: Connection, kind: str, by: str, key_id: str, at: datetime, **body: Any) -> None:
+        """Into the audit; last in a transaction (`kernel.audit.chain.append`)."""
+        about = {"key_id": key_id, **body}
+        chain.append(connection, self._tenant, CHAIN, kind=kind, actor=by, body=about, at=at)
 
     def _is(self, key_id: str) -> Any:
         return and_(API_KEYS.c.tenant == self._tenant, API_KEYS.c.key_id == key_id)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-from pathlib import Path
 from uuid import uuid4
 
+from kernel.once import write_once
 from kernel.settings import Settings
 
 PEPPER_FILE = "secret"
@@ -35,7 +34,7 @@ def pepper(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path = settings.home.expanduser().resolve() / PEPPER_FILE
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_once(path, new_secret())
+    write_once(path, new_secret())
     return path.read_bytes()
 
 
@@ -47,20 +46,3 @@ def mac(pepper: bytes, secret: str) -> str:
 def same(one: str, other: str) -> bool:
     """Compared in a time that tells nothing."""
     return hmac.compare_digest(one.encode(), other.encode())
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Make the file whole or not at all; another process may have been first."""
-    if path.exists():
-        return
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, text, update
 
 from kernel.access import Grant, Principal, Role
+from kernel.audit import chain
 from kernel.clock import Clock
 from kernel.errors import InputError, NotFound, SignInRefused
 from kernel.identity import grants as granted
@@ -29,6 +30,10 @@ FREE_FAILURES = 5
 LONGEST_WAIT = timedelta(minutes=15)
 TOKEN_LIFE = timedelta(days=3)
 FIRST_ADMIN, PASSWORD = "first_admin", "password"
+CHAIN = "users"
+"""Of the audit. It names people by their id alone: names are personal, and the audit is for ever."""
+NOBODY = "gembascope"
+"""Who did in the audit what no known person did."""
 NAME = re.compile(r"[^\s\x00-\x1f]{1,254}")
 REFUSED = "that name and password are not right, or there were too many wrong ones: try again in a while"
 USED = "that link was used or is too old; ask for a new one"
@@ -83,11 +88,12 @@ class Users:
         StateConflict
             Somebody has that name.
         """
-        name = _name(name)
+        name, grants = _name(name), frozenset(grants)
         with self._state.writing() as connection:
             user_id = self._insert(connection, name, None)
             granted.replace(connection, self._tenant, user_id, grants, by=by, at=self._clock.now())
             token = self._token(connection, PASSWORD, user_id)
+            self._record(connection, "user_added", by, user_id, grants=granted.references(grants))
         return self.get(name), token
 
     def set_grants(self, name: str, grants: Iterable[Grant], *, by: str) -> User:
@@ -98,13 +104,15 @@ class Users:
         InputError
             There are none, or nobody would administer the tenant any more.
         """
+        grants = frozenset(grants)
         with self._changing() as connection:
             row, administered = self._named(connection, name), self._has_admin(connection)
             granted.replace(connection, self._tenant, row.user_id, grants, by=by, at=self._clock.now())
             self._keep_admin(connection, administered)
+            self._record(connection, "grants_changed", by, row.user_id, grants=granted.references(grants))
         return self.get(name)
 
-    def set_disabled(self, name: str, disabled: bool) -> User:
+    def set_disabled(self, name: str, disabled: bool, *, by: str) -> User:
         """Let a person in no more, ending their sessions, or again. `InputError` as for `set_grants`."""
         with self._changing() as connection:
             row, administered = self._named(connection, name), self._has_admin(connection)
@@ -113,17 +121,25 @@ class Users:
             if disabled:
                 self._end_sessions(connection, row.user_id)
             self._keep_admin(connection, administered)
+            self._record(connection, "user_disabled" if disabled else "user_enabled", by, row.user_id)
         return self.get(name)
 
-    def forget_password(self, name: str) -> str:
+    def forget_password(self, name: str, *, by: str) -> str:
         """A token with which a person sets a new password. The old one keeps working until then."""
         with self._state.writing() as connection:
-            return self._token(connection, PASSWORD, self._named(connection, name).user_id)
+            user_id = self._named(connection, name).user_id
+            token = self._token(connection, PASSWORD, user_id)
+            self._record(connection, "password_link_issued", by, user_id)
+        return token
 
     def first_admin_token(self) -> str | None:
         """A token for the first administrator, in place of any before; None when the tenant has an administrator."""
         with self._changing() as connection:
-            return None if self._has_admin(connection) else self._token(connection, FIRST_ADMIN, None)
+            if self._has_admin(connection):
+                return None
+            token = self._token(connection, FIRST_ADMIN, None)
+            self._record(connection, "first_administrator_link_issued", NOBODY, None)
+        return token
 
     def administered(self) -> bool:
         """Whether somebody who may sign in administers the whole tenant."""
@@ -162,17 +178,22 @@ class Users:
                 user_id = self._insert(connection, name, kept)
                 everything = [Grant(role) for role in (Role.ADMIN, Role.OPERATOR)]
                 granted.replace(connection, self._tenant, user_id, everything, by=user_id, at=now)
+                given = granted.references(everything)
+                self._record(connection, "first_administrator_made", user_id, user_id, grants=given)
             else:
                 fresh = {"password_hash": kept, "failures": 0, "locked_until": None}
                 connection.execute(update(USERS).where(self._is(found.user_id)).values(**fresh))
                 self._end_sessions(connection, found.user_id)
+                self._record(connection, "password_set", found.user_id, found.user_id)
         return self.get(name)
 
     def sign_in(self, name: str, password: str) -> User:
         """The person with this name and password.
 
         A try is counted before it is judged, so that many at once are no more tries than one after the other. After
-        five wrong ones each costs a wait, of a minute at first and then twice as long, up to fifteen.
+        five wrong ones each costs a wait, of a minute at first and then twice as long, up to fifteen. The audit has
+        each of these waits, and that the right password ended one. What is tried during a wait is not judged, not
+        counted and not in the audit, which strangers could flood otherwise.
 
         Raises
         ------
@@ -182,6 +203,7 @@ class Users:
         now = self._clock.now()
         with self._state.writing() as connection:
             row = connection.execute(self._of_name(name).with_for_update()).first()
+            locked_until: datetime | None = None
             known = row is not None and row.disabled_at is None and row.password_hash is not None
             waiting = row is not None and row.locked_until is not None and row.locked_until > now
             if row is not None and known and not waiting:
@@ -190,6 +212,9 @@ class Users:
                 locked_until = now + min(wait, LONGEST_WAIT) if failures >= FREE_FAILURES else None
                 counted = {"failures": failures, "locked_until": locked_until}
                 connection.execute(update(USERS).where(self._is(row.user_id)).values(**counted))
+                if locked_until is not None:
+                    until = locked_until.isoformat()
+                    self._record(connection, "user_locked_out", NOBODY, row.user_id, failures=failures, until=until)
         kept = row.password_hash if row is not None and known and not waiting else None
         if not self._passwords.right(password, kept) or row is None or kept is None:
             raise SignInRefused(REFUSED)
@@ -201,6 +226,8 @@ class Users:
             updated = connection.execute(update(USERS).where(same).values(**fresh).returning(USERS.c.user_id))
             if updated.first() is None:  # changed or disabled while it was judged
                 raise SignInRefused(REFUSED)
+            if locked_until is not None:  # by this try, before it was judged
+                self._record(connection, "user_let_in_again", row.user_id, row.user_id)
         return self.get(row.name)
 
     # What they share ---------------------------------------------------------------------------------------
@@ -216,6 +243,12 @@ class Users:
                 key = {"key": f"gembascope users of {self._tenant}"}
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), key)
             yield connection
+
+    def _record(self, connection: Connection, kind: str, by: str, user_id: str | None, **body: Any) -> None:
+        """Into the audit; last in a transaction (`kernel.audit.chain.append`)."""
+        about = body if user_id is None else {"user_id": user_id, **body}
+        now = self._clock.now()
+        chain.append(connection, self._tenant, CHAIN, kind=kind, actor=by, body=about, at=now)
 
     def _of_name(self, name: str) -> Select[Any]:
         """Whoever signs in so. What cannot be a name is nobody's: PostgreSQL refuses to compare some of it."""

@@ -27,7 +27,7 @@ from kernel.warehouse import Warehouse
 
 TENANT = "permissions"
 NEEDS = API_NEEDS | PAGES_NEED
-FILLED = {"process": "returns", "case_id": "1", "package": "dash", "path": "x"}
+FILLED = {"process": "returns", "case_id": "1", "chain": "users", "package": "dash", "path": "x"}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_whoever_shows_nothing_right_is_let_in_nowhere(app: Any, headers: dict[s
 def test_expired_and_revoked_keys_are_let_in_nowhere(app: Any, people: Directory, own_clock: FixedClock) -> None:
     revoked, _ = people.keys.create("r", [Grant(Role.ADMIN)], life=timedelta(days=9), by="test")
     shown = [key(people, Role.ADMIN)]
-    people.keys.revoke(revoked.key_id)
+    people.keys.revoke(revoked.key_id, by="test")
     own_clock.at += timedelta(days=1)
     for text in shown:
         assert ask(app, "GET", "/api/v1/processes", bearer(text)).status_code == 401

@@ -68,14 +68,14 @@ def test_what_a_session_may_do_is_what_its_person_may_do_now(sessions: Sessions,
     found = sessions.principal(secret)
     assert found is not None
     assert found.grants == {Grant(Role.OPERATOR, process="returns")}
-    users.set_disabled("ana@shop.example", True)
-    users.set_disabled("ana@shop.example", False)
+    users.set_disabled("ana@shop.example", True, by="test")
+    users.set_disabled("ana@shop.example", False, by="test")
     assert sessions.principal(secret) is None
 
 
 def test_a_new_password_ends_all_sessions(sessions: Sessions, users: Users, ana: str) -> None:
     secret = sessions.open(ana)
-    users.redeem(users.forget_password("ana@shop.example"), "otter kettle marble 12")
+    users.redeem(users.forget_password("ana@shop.example", by="test"), "otter kettle marble 12")
     assert sessions.principal(secret) is None
 
 
@@ -93,11 +93,11 @@ def test_a_key_is_good_until_it_ends(keys: ApiKeys, clock: FixedClock) -> None:
 
 def test_a_revoked_key_is_refused_at_once(keys: ApiKeys) -> None:
     key, shown = keys.create("n8n", [VIEWER], life=DAY, by="test")
-    assert keys.revoke(key.key_id).revoked_at is not None
-    assert keys.revoke(key.key_id).revoked_at == keys.get(key.key_id).revoked_at
+    assert keys.revoke(key.key_id, by="test").revoked_at is not None
+    assert keys.revoke(key.key_id, by="test").revoked_at == keys.get(key.key_id).revoked_at
     assert keys.principal(shown) is None
     with pytest.raises(NotFound):
-        keys.revoke("0" * 32)
+        keys.revoke("0" * 32, by="test")
 
 
 def test_a_key_of_another_tenant_or_pepper_or_with_one_letter_changed_is_none(
@@ -135,7 +135,13 @@ def test_nothing_that_is_kept_lets_anybody_in(
     state: State, users: Users, sessions: Sessions, keys: ApiKeys, ana: str
 ) -> None:
     _, shown = keys.create("n8n", [VIEWER], life=DAY, by="test")
-    secrets = [sessions.open(ana), users.forget_password("ana@shop.example"), shown, shown.split("_", 2)[2], GOOD]
+    secrets = [
+        sessions.open(ana),
+        users.forget_password("ana@shop.example", by="test"),
+        shown,
+        shown.split("_", 2)[2],
+        GOOD,
+    ]
     kept = everything_kept(state)
     assert ana in kept
     assert not [secret for secret in secrets if secret in kept]

@@ -152,10 +152,10 @@ def test_an_older_hash_is_made_anew(users: Users, state: State, clock: FixedCloc
 
 def test_who_is_disabled_does_not_come_in(users: Users) -> None:
     name = signing_in(users)
-    assert users.set_disabled(name, True).disabled_at is not None
+    assert users.set_disabled(name, True, by="test").disabled_at is not None
     with pytest.raises(SignInRefused):
         users.sign_in(name, GOOD)
-    users.set_disabled(name, False)
+    users.set_disabled(name, False, by="test")
     assert users.sign_in(name, GOOD).name == name
 
 
@@ -163,14 +163,14 @@ def test_the_last_administrator_stays(users: Users) -> None:
     signing_in(users, "root@shop.example", grants=(ADMIN,))
     signing_in(users, "store@shop.example", grants=(Grant(Role.ADMIN, store="Köln"),))
     for change in (
-        lambda: users.set_disabled("root@shop.example", True),
+        lambda: users.set_disabled("root@shop.example", True, by="test"),
         lambda: users.set_grants("root@shop.example", [VIEWER], by="test"),
     ):
         with pytest.raises(InputError, match="nobody would administer"):
             change()
     assert users.get("root@shop.example").grants == {ADMIN}
     signing_in(users, "second@shop.example", grants=(ADMIN,))
-    assert users.set_disabled("root@shop.example", True).disabled_at is not None
+    assert users.set_disabled("root@shop.example", True, by="test").disabled_at is not None
 
 
 def test_two_who_disable_each_other_at_once_leave_one(users: Users) -> None:
@@ -179,11 +179,11 @@ def test_two_who_disable_each_other_at_once_leave_one(users: Users) -> None:
         for name in names:
             if name not in {user.name for user in users.all()}:
                 signing_in(users, name, grants=(ADMIN,))
-            users.set_disabled(name, False)
+            users.set_disabled(name, False, by="test")
 
         def disable(name: str) -> bool:
             try:
-                users.set_disabled(name, True)
+                users.set_disabled(name, True, by="test")
             except InputError:
                 return False
             return True
@@ -240,7 +240,7 @@ def test_a_token_grows_old(users: Users, clock: FixedClock) -> None:
 
 def test_a_forgotten_password_works_until_the_new_one_is_set(users: Users) -> None:
     name = signing_in(users)
-    token = users.forget_password(name)
+    token = users.forget_password(name, by="test")
     assert users.sign_in(name, GOOD).name == name
     users.redeem(token, OTHER)
     assert users.sign_in(name, OTHER).name == name

@@ -174,8 +174,8 @@ def _document(found: Verification) -> dict[str, Any]:
 def _tell(found: Verification) -> None:
     out = console()
     for breach in found.breaches:
-        where = f"{breach.chain} {breach.number}" if breach.number else breach.chain
-        out.print(f"{breach.kind}: {where}: {breach.message}".replace(": :", ":"), soft_wrap=True)
+        where = " ".join(str(part) for part in (breach.chain, breach.number) if part)
+        out.print(": ".join(part for part in (breach.kind.value, where, breach.message) if part), soft_wrap=True)
     if found.found > len(found.breaches):
         out.print(f"… and {found.found - len(found.breaches)} more")
     out.print(f"Read {found.entries} entries of {found.chains} chains, and {found.anchors} anchors.")

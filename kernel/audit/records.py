@@ -84,7 +84,7 @@ class StoredAudit:
 
     def _rows(self, asked: Select[Any]) -> Iterator[Any]:
         with self._state.reading() as connection:
-            yield from connection.execution_options(yield_per=AT_ONCE).execute(asked)
+            yield from connection.execute(asked.execution_options(yield_per=AT_ONCE))
 
 
 class ExportedAudit:

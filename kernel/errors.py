@@ -8,7 +8,8 @@
     │   ├── UnreadableFile             the file is not what it claims to be, or breaks a parser limit
     │   ├── MappingError               a column is missing, ambiguous or of no use
     │   ├── TooManyBad                 more bad rows than --max-bad allows
-    │   └── NotFound                   no such process, case, variant or object type
+    │   ├── NotFound                   no such process, case, variant or object type
+    │   └── OutOfDate                  what was decided on is not what is there any more
     ├── AccessError                  whoever asked
     │   ├── SignInRefused              wrong name, password, key or token, or too many of them
     │   ├── TooManyRequests            more of them than the settings allow                (retryable)
@@ -87,6 +88,10 @@ class TooManyBad(InputError):
 
 class NotFound(InputError):
     reason = "not_found"
+
+
+class OutOfDate(InputError):
+    reason = "out_of_date"
 
 
 class AccessError(GembascopeError):

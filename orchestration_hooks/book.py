@@ -1,0 +1,287 @@
+"""Writing down what happens in a run: one transaction per move, with its audit entry and its event, or nothing.
+
+Who moves a run holds a lease on it, and its fence. The row of the run is locked before anything is written, by workers
+and by people alike; so an answer that comes while a worker parks the run is seen by one of the two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select, update
+
+from kernel.audit.chain import append
+from kernel.clock import Clock
+from kernel.errors import NotFound
+from kernel.state.database import State
+from kernel.state.tables import RUN_EVENTS, RUN_STEPS, RUN_WAITS, RUNS
+from kernel.state.tables.base import EPOCH
+from orchestration_hooks.states import Activity, Status, StepStatus, WaitOutcome
+from orchestration_hooks.tools import Tools
+
+WORKER = "gembascope"
+"""Who does what no person does."""
+
+
+class LeaseLost(Exception):
+    """Another worker has the run by now: what was done is not recorded by this one."""
+
+
+def encoded(found: Any) -> str:
+    return json.dumps(found, sort_keys=True, ensure_ascii=False)
+
+
+@dataclass
+class Run:
+    """A run as its row says, with its documents read."""
+
+    row: Any
+    step_id: str
+    attempt: int
+    visits: dict[str, int]
+    context: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Run:
+        return cls(row, row.position, row.attempt, json.loads(row.visits), json.loads(row.context))
+
+    @property
+    def id(self) -> str:
+        return str(self.row.run_id)
+
+    @property
+    def visit(self) -> int:
+        return self.visits.get(self.step_id, 1)
+
+    @property
+    def status(self) -> Status:
+        return Status(self.row.status)
+
+
+def key_of(run_id: str, step: str, visit: int) -> str:
+    """What a deed is known by outside: the same again is the same deed."""
+    return f"{run_id}:{step}:{visit}"
+
+
+@dataclass
+class Entry:
+    """One transaction on one run, whose row is locked. What is set on `run` and `changes` is written when it ends."""
+
+    connection: Connection
+    tenant: str
+    run: Run
+    now: datetime
+    lease_now: datetime
+    seen_nudges: int
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def events(self) -> int:
+        return int(self.changes.get("events", self.run.row.events))
+
+    @property
+    def status(self) -> Status:
+        return Status(self.changes.get("status", self.run.row.status))
+
+    def tell(self, activity: Activity, body: Mapping[str, Any] | None = None, *, actor: str = WORKER) -> None:
+        """Write down that something happened: in the audit, and for the process `remediation`."""
+        number = self.events + 1
+        found = {"step": self.run.step_id, "visit": self.run.visit, **(body or {})}
+        self.audit(activity.value, found, actor=actor)
+        values = {
+            "tenant": self.tenant,
+            "run_id": self.run.id,
+            "number": number,
+            "activity": activity.value,
+            "actor": actor,
+            "body": encoded(found),
+            "at": self.now,
+        }
+        self.connection.execute(RUN_EVENTS.insert().values(**values))
+        self.changes["events"] = number
+
+    def audit(self, kind: str, body: Mapping[str, Any], *, actor: str) -> None:
+        chain = f"run:{self.run.id}"
+        append(self.connection, self.tenant, chain, kind=kind, actor=actor, body=body, at=self.now)
+
+    def step(self, kind: str, status: StepStatus, **values: Any) -> None:
+        """Write the row of the step and visit that the run is at, over what it says already."""
+        run, table = self.run, RUN_STEPS
+        if status not in (StepStatus.STARTED, StepStatus.WAITING):
+            values.setdefault("ended_at", self.now)
+        where = and_(
+            table.c.tenant == self.tenant,
+            table.c.run_id == run.id,
+            table.c.step == run.step_id,
+            table.c.visit == run.visit,
+        )
+        values = {"status": status.value, "attempt": run.attempt, **values}
+        if not self.connection.execute(update(table).where(where).values(**values)).rowcount:
+            first = {
+                "tenant": self.tenant,
+                "run_id": run.id,
+                "step": run.step_id,
+                "visit": run.visit,
+                "number": self.events + 1,
+                "kind": kind,
+                "key": key_of(run.id, run.step_id, run.visit),
+                "in_doubt": 0,
+                "started_at": self.now,
+            }
+            self.connection.execute(table.insert().values(**(first | values)))
+
+    def open_wait(
+        self,
+        kind: str,
+        match_key: str,
+        asked: Mapping[str, Any],
+        deadline: datetime,
+        next_level_at: datetime | None = None,
+    ) -> None:
+        """Begin to wait at the step and visit that the run is at."""
+        values = {
+            "tenant": self.tenant,
+            "run_id": self.run.id,
+            "step": self.run.step_id,
+            "visit": self.run.visit,
+            "kind": kind,
+            "match_key": match_key,
+            "asked": encoded(asked),
+            "level": 0,
+            "next_level_at": next_level_at,
+            "deadline": deadline,
+            "opened_at": self.now,
+        }
+        self.connection.execute(RUN_WAITS.insert().values(**values))
+
+    def change_wait(self, **values: Any) -> None:
+        """Write over what it says of the wait at the step and visit that the run is at."""
+        where = and_(
+            RUN_WAITS.c.tenant == self.tenant,
+            RUN_WAITS.c.run_id == self.run.id,
+            RUN_WAITS.c.step == self.run.step_id,
+            RUN_WAITS.c.visit == self.run.visit,
+        )
+        self.connection.execute(update(RUN_WAITS).where(where).values(**values))
+
+    def close_wait(self, outcome: WaitOutcome) -> None:
+        self.change_wait(closed_at=self.now, outcome=outcome.value)
+
+    def doubtful_steps(self) -> list[str]:
+        """The keys of deeds that may have been done, and nobody knows."""
+        table = RUN_STEPS
+        where = (table.c.tenant == self.tenant, table.c.run_id == self.run.id, table.c.in_doubt == 1)
+        return list(self.connection.execute(select(table.c.key).where(*where).order_by(table.c.number)).scalars())
+
+    def close_waits(self, outcome: WaitOutcome) -> None:
+        """Nothing is waited for any more."""
+        where = (RUN_WAITS.c.tenant == self.tenant, RUN_WAITS.c.run_id == self.run.id, RUN_WAITS.c.closed_at.is_(None))
+        self.connection.execute(update(RUN_WAITS).where(*where).values(closed_at=self.now, outcome=outcome.value))
+
+    def let_go(self, status: Status, wake_at: datetime | None) -> None:
+        """Give the lease back. `wake_at`: of a waiting run on the clock of business, else on that of leases."""
+        self.changes |= {"status": status.value, "wake_at": wake_at, "lease_until": EPOCH, "lease_owner": None}
+
+    def park(self, wake_at: datetime) -> None:
+        """Wait, unless something came that the worker has not looked at yet: then it goes on at once."""
+        self.changes |= {"attempt": 0, "holds": 0}
+        if self.run.row.nudges == self.seen_nudges and self.run.row.cancel_by is None:
+            self.let_go(Status.WAITING, wake_at)
+        else:
+            self.changes |= {"status": Status.READY.value, "wake_at": self.lease_now}
+
+    def nudge(self) -> None:
+        """Have a worker look at the run again, soon."""
+        self.changes["nudges"] = self.run.row.nudges + 1
+        if self.run.status is Status.WAITING:
+            self.changes |= {"status": Status.READY.value, "wake_at": self.lease_now}
+
+
+class Book:
+    """Opens entries."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    @property
+    def state(self) -> State:
+        return self._tools.state
+
+    @property
+    def clock(self) -> Clock:
+        return self._tools.clock
+
+    @contextmanager
+    def entry(self, run: Run) -> Iterator[Entry]:
+        """What the worker records that holds the run. `run` is as it was recorded once this has ended.
+
+        Raises
+        ------
+        LeaseLost
+            Somebody else took the run: nothing is recorded.
+        """
+        fence, seen = run.row.fence, run.row.nudges
+        lease_until = self._tools.lease_clock.now() + self._tools.lease
+        with self.state.writing() as connection:
+            row = self._locked(connection, run.id)
+            if row.fence != fence:
+                raise LeaseLost(run.id)
+            locked = replace(run, row=row)
+            entry = self._entry(connection, locked, seen)
+            entry.changes["lease_until"] = lease_until
+            yield entry
+            self._write(entry)
+            self._tools.at("before_commit")
+        self._tools.at("after_commit")
+        run.row = _Written({**row._mapping, **entry.changes})
+        run.step_id, run.attempt = run.row.position, run.row.attempt
+        run.visits, run.context = locked.visits, locked.context
+
+    @contextmanager
+    def of(self, run_id: str) -> Iterator[Entry]:
+        """What somebody records who holds no lease: a decision, an answer, a wish.
+
+        Raises
+        ------
+        NotFound
+            There is no such run.
+        """
+        with self.state.writing() as connection:
+            row = self._locked(connection, run_id)
+            entry = self._entry(connection, Run.of(row), row.nudges)
+            yield entry
+            self._write(entry)
+
+    def opened(self, connection: Connection, run_id: str) -> Entry:
+        """An entry on a run that was added in this very transaction; who opens it writes what it changes."""
+        row = self._locked(connection, run_id)
+        return self._entry(connection, Run.of(row), 0)
+
+    def _entry(self, connection: Connection, run: Run, seen: int) -> Entry:
+        tools = self._tools
+        return Entry(connection, tools.tenant, run, tools.clock.now(), tools.lease_clock.now(), seen)
+
+    def _locked(self, connection: Connection, run_id: str) -> Row[Any]:
+        where = (RUNS.c.tenant == self._tools.tenant, RUNS.c.run_id == run_id)
+        row = connection.execute(select(RUNS).where(*where).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no run {run_id[:40]!r}")
+        return row
+
+    def _write(self, entry: Entry) -> None:
+        run = entry.run
+        entry.changes |= {"visits": encoded(run.visits), "context": encoded(run.context), "changed_at": entry.now}
+        where = (RUNS.c.tenant == self._tools.tenant, RUNS.c.run_id == run.id)
+        entry.connection.execute(update(RUNS).where(*where).values(**entry.changes))
+
+
+class _Written:
+    """A row with what was written over it."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)

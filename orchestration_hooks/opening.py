@@ -1,0 +1,203 @@
+"""Opening runs: match → dedup → mute → limit → open. At most one run is open per process and key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, func, select, update
+
+from kernel.errors import InputError
+from kernel.state.tables import MUTES, PLAYBOOKS, RUNS
+from kernel.state.tables.base import EPOCH
+from orchestration_hooks.book import WORKER, Book, encoded
+from orchestration_hooks.library import Library, inserting
+from orchestration_hooks.playbook import Playbook
+from orchestration_hooks.situation import Subject
+from orchestration_hooks.states import Activity, Mode, Reason, Status
+from orchestration_hooks.tools import Tools
+
+AUTOMATIC = (Mode.AUTOMATIC, Mode.SHADOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What became of asking for a run. `reason` None: it was opened; else why not, with the open run of a duplicate."""
+
+    run_id: str | None
+    reason: Reason | None = None
+
+
+class Opening:
+    """Opens runs."""
+
+    def __init__(self, tools: Tools, book: Book, library: Library) -> None:
+        self._tools, self._book, self._library = tools, book, library
+
+    def consider(self, playbooks: Mapping[str, Playbook], subjects: Iterable[Subject]) -> dict[tuple[str, str], Opened]:
+        """Open what findings ask for, by the playbooks that match and open by themselves.
+
+        One answer per playbook and key. A storm of one key is one row that counts it: the cost is that of the keys.
+        """
+        asked: Counter[tuple[str, str]] = Counter()
+        first: dict[tuple[str, str], Subject] = {}
+        automatic = [playbook for playbook in playbooks.values() if playbook.mode in AUTOMATIC]
+        for subject in subjects:
+            for playbook in automatic:
+                if playbook.trigger.match.admits(subject):
+                    which = (playbook.id, playbook.key_of(subject))
+                    asked[which] += 1
+                    first.setdefault(which, subject)
+        return {
+            which: self.open(playbooks[which[0]], first[which], requested_by=WORKER, times=times)
+            for which, times in asked.items()
+        }
+
+    def open(
+        self,
+        playbook: Playbook,
+        subject: Subject,
+        *,
+        requested_by: str,
+        mode: Mode | None = None,
+        times: int = 1,
+    ) -> Opened:
+        """Open one run, or count what is open for its key already.
+
+        `mode`: another than the playbook's own; only less than that, or by a person what is else automatic.
+
+        Raises
+        ------
+        InputError
+            The key is empty or too long, or more was asked for than the playbook allows.
+        """
+        key = playbook.key_of(subject)
+        mode = mode or playbook.mode
+        if not 0 < len(key) <= 254:
+            raise InputError(f"the key of a run has 1 to 254 characters; {playbook.id} makes one of {len(key)}")
+        if playbook.mode in (Mode.SHADOW, Mode.DRY_RUN) and mode not in (Mode.SHADOW, Mode.DRY_RUN):
+            raise InputError(f"the playbook {playbook.id} is set to {playbook.mode.value}: it does nothing outside")
+        now = self._tools.clock.now()
+        open_key = open_key_of(subject.process, key)
+        with self._tools.state.writing() as connection:
+            if self._open_run(connection, open_key) is None:
+                if self._muted(connection, playbook, subject.process, key, now):
+                    return Opened(None, Reason.MUTED)
+                self._library.keep(connection, playbook, now)
+                if self._full(connection, playbook):
+                    return Opened(None, Reason.LIMIT_REACHED)
+            run_id = uuid4().hex
+            row = self._row(run_id, open_key, playbook, subject, key, mode, requested_by, now) | {"hits": times}
+            insert = inserting(connection, RUNS).values(**row)
+            found = connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["tenant", "open_key"], set_={"hits": RUNS.c.hits + times}
+                ).returning(RUNS.c.run_id)
+            ).scalar_one()
+            if found != run_id:
+                return Opened(found, Reason.DUPLICATE)
+            opened = self._book.opened(connection, run_id)
+            body = {"playbook": playbook.id, "hash": playbook.hash, "mode": mode.value, "key": key}
+            opened.tell(Activity.RUN_OPENED, body | {"incident": subject.incident_id}, actor=requested_by)
+            values = {"events": opened.events}
+            connection.execute(update(RUNS).where(*self._is(run_id)).values(**values))
+        self._library.kept(playbook)
+        return Opened(run_id)
+
+    def _row(
+        self,
+        run_id: str,
+        open_key: str,
+        playbook: Playbook,
+        subject: Subject,
+        key: str,
+        mode: Mode,
+        requested_by: str,
+        now: datetime,
+    ) -> dict[str, Any]:
+        first = playbook.steps[0].id
+        about = {"id": run_id, "playbook": playbook.id, "requested_by": requested_by, "mode": mode.value}
+        return {
+            "tenant": self._tools.tenant,
+            "run_id": run_id,
+            "open_key": open_key,
+            "process": subject.process,
+            "incident_id": subject.incident_id,
+            "key": key,
+            "playbook": playbook.id,
+            "playbook_hash": playbook.hash,
+            "mode": mode.value,
+            "requested_by": requested_by,
+            "status": Status.READY.value,
+            "position": first,
+            "visits": encoded({first: 1}),
+            "context": encoded({"subject": subject.document() | {"key": key}, "run": about, "steps": {}}),
+            "wake_at": self._tools.lease_clock.now(),
+            "lease_until": EPOCH,
+            "fence": 0,
+            "attempt": 0,
+            "holds": 0,
+            "nudges": 0,
+            "events": 0,
+            "opened_at": now,
+            "changed_at": now,
+        }
+
+    def _open_run(self, connection: Connection, open_key: str) -> str | None:
+        """The run that is open for the key, if one is; muted or not, it goes on."""
+        where = (RUNS.c.tenant == self._tools.tenant, RUNS.c.open_key == open_key)
+        return connection.execute(select(RUNS.c.run_id).where(*where)).scalar_one_or_none()
+
+    def _muted(self, connection: Connection, playbook: Playbook, process: str, key: str, now: datetime) -> bool:
+        where = (
+            MUTES.c.tenant == self._tools.tenant,
+            MUTES.c.process == process,
+            MUTES.c.playbook.in_(["", playbook.id]),
+            MUTES.c.key.in_(["", key]),
+            MUTES.c.until > now,
+        )
+        return connection.execute(select(MUTES.c.mute_id).where(*where).limit(1)).first() is not None
+
+    def _full(self, connection: Connection, playbook: Playbook) -> bool:
+        """Whether as many runs of the playbook are open as may be. Who counts, counts alone."""
+        most = playbook.limits.open_runs
+        if most is None:
+            return False
+        kept = (PLAYBOOKS.c.tenant == self._tools.tenant, PLAYBOOKS.c.name == playbook.id)
+        connection.execute(
+            select(PLAYBOOKS.c.playbook_hash).where(*kept).order_by(PLAYBOOKS.c.playbook_hash).with_for_update()
+        ).all()
+        there = (RUNS.c.tenant == self._tools.tenant, RUNS.c.playbook == playbook.id, RUNS.c.open_key.is_not(None))
+        return bool(connection.execute(select(func.count()).select_from(RUNS).where(*there)).scalar_one() >= most)
+
+    def _is(self, run_id: str) -> tuple[Any, ...]:
+        return (RUNS.c.tenant == self._tools.tenant, RUNS.c.run_id == run_id)
+
+    def mute(self, process: str, *, playbook: str = "", key: str = "", until: datetime, reason: str, by: str) -> str:
+        """Open no runs of this kind for a while; those that are open go on. The id of the mute."""
+        now = self._tools.clock.now()
+        if until <= now or not reason.strip():
+            raise InputError("a mute ends later than now, and has a reason")
+        values = {
+            "tenant": self._tools.tenant,
+            "mute_id": uuid4().hex,
+            "process": process,
+            "playbook": playbook,
+            "key": key,
+            "reason": reason,
+            "muted_by": by,
+            "muted_at": now,
+            "until": until,
+        }
+        with self._tools.state.writing() as connection:
+            connection.execute(MUTES.insert().values(**values))
+        return str(values["mute_id"])
+
+
+def open_key_of(process: str, key: str) -> str:
+    return hashlib.sha256(f"{process}\0{key}".encode()).hexdigest()

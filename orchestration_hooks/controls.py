@@ -29,7 +29,7 @@ class Controls:
         self._tools, self._book = tools, book
 
     def callback(self, key: str, answer: Mapping[str, Any], *, dedup_key: str, actor: str) -> bool:
-        """The answer of an engine to the deed with this key; False when this answer, or the end of the run, came before.
+        """The answer of an engine to the deed with this key; False when it came before, or the run is over.
 
         It may come before the worker has recorded that the engine was asked: it is kept, and found then.
 

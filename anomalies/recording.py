@@ -19,7 +19,7 @@ CURED = "cured"
 @dataclass(frozen=True, slots=True)
 class Detected:
     """What a rule finds of one process at one instant: everything, not only what is new. `how`: of cases whose
-    findings are gone, how their trouble ended."""
+    findings are gone, how their trouble ended; of one that it leaves out the trouble lasts."""
 
     process: str
     rule: str
@@ -62,7 +62,11 @@ class Recorder:
         added = [finding for name, finding in current.items() if name not in known.open]
         gone = [name for name in known.open if name not in current]
         ways = detected.how(sorted({known.cases[name] for name in gone})) if gone else {}
-        ended = [FindingEnd(name, known.open[name], ways[known.cases[name]], now) for name in gone]
+        ended = [
+            FindingEnd(name, known.open[name], ways[known.cases[name]], now)
+            for name in gone
+            if known.cases[name] in ways
+        ]
         incidents = self._incidents.join(added) if added else {}
         self._store.add(added, incidents)
         self._store.end(ended)

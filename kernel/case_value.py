@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 CURRENCY = r"^[A-Z]{3}$"
 
 _MONEY = re.compile(r"([0-9]{1,20}(?:[.][0-9]{1,6})?) ([A-Z]{3})")
+_AMOUNT = re.compile(r"[0-9]{1,20}(?:[.][0-9]+)?")
 _SHARE = re.compile(r"([0-9]{1,2}(?:[.][0-9]{1,6})?|100)%")
 _MICRO = Decimal("0.000001")
 _FINE = Decimal("0.000000000000000001")
@@ -37,6 +39,14 @@ class CaseValue(BaseModel):
         if (self.currency is None) == (self.currency_attribute is None):
             raise ValueError("give either currency or currency_attribute, and not both")
         return self
+
+    def price(self, attributes: Mapping[str, str]) -> tuple[Decimal | None, str]:
+        """The money at stake in a case with these attributes, and its currency; (None, "") where it is not priced."""
+        currency = self.currency or attributes.get(self.currency_attribute or "", "")
+        text = attributes.get(self.attribute, "")
+        if not re.fullmatch(CURRENCY, currency) or not _AMOUNT.fullmatch(text):
+            return None, ""
+        return Decimal(text).quantize(_MICRO, rounding=ROUND_DOWN), currency
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from logs import START, Told, frame, happened, object_frame, process, stored
 
 from anomalies.finding_store import FindingStore
 from anomalies.incidents import Incidents
-from anomalies.recording import Recorded, Recorder
-from anomalies.sla_findings import SlaWatch, sla_findings
+from anomalies.recording import Detected, Recorded, Recorder
+from anomalies.rule_models import SlaRule
+from anomalies.sla_findings import sla_findings
+from anomalies.watching import circumstances
 from kernel.clock import FixedClock
+from kernel.errors import NotFound
 from kernel.findings import Kind, Severity
 from kernel.owners import Owner, OwnerBook
 from kernel.promise import Promise
@@ -20,7 +23,7 @@ from kernel.warehouse import Warehouse
 from mining.projection import refresh
 from mining.view import ProcessView
 
-WATCH = SlaWatch("refund in time", version="v1")
+RULE = SlaRule(id="refunds", process="p", kind="sla", promise="refund in time")
 DEFINITION = process(
     order=("Received", "Authorised", "Sent", "Paid"),
     end=("Paid", "Rejected"),
@@ -76,8 +79,12 @@ def at(hours: float) -> datetime:
     return START + timedelta(hours=hours)
 
 
+def look(view: ProcessView, rule: SlaRule, hours: float) -> Detected:
+    return sla_findings(view, rule, circumstances(view, at(hours), OWNERS))
+
+
 def test_who_is_late_or_soon_will_be_is_found_with_the_step_it_waits_at(view: ProcessView) -> None:
-    found = {one.case_id: one for one in sla_findings(view, WATCH, at(17.5), OWNERS, at(17)).findings}
+    found = {one.case_id: one for one in look(view, RULE, 17.5).findings}
     assert {name: (one.kind, one.severity) for name, one in found.items()} == {
         "1": (Kind.SLA_BREACH, Severity.HIGH),
         "2": (Kind.SLA_BREACH, Severity.HIGH),
@@ -90,8 +97,8 @@ def test_who_is_late_or_soon_will_be_is_found_with_the_step_it_waits_at(view: Pr
     assert (first.suspect, first.owner, first.dependency_owner) == ("Authorised → Sent", "returns", "erp")
     assert (first.value, first.currency, first.lost_per_hour) == (Decimal(100), "EUR", Decimal("0.1"))
     assert first.store == "K-114"
-    assert first.evidence.watermark == at(17)
-    assert first.evidence.definitions == {"process:p": DEFINITION.hash.hex(), "rule:refund in time": "v1"}
+    assert first.evidence.watermark == at(30)  # of its one source, which has told of the future of this question
+    assert first.evidence.definitions == {"process:p": DEFINITION.hash.hex(), "rule:refunds": RULE.version}
     assert risky.title == "3 is due in 1h 30m, waiting after Authorised"
     assert (risky.deadline, risky.value, risky.lost_per_hour) == (at(19), None, None)
     assert (early.suspect, early.dependency_owner, early.value) == ("Received → Authorised", "", None)
@@ -100,8 +107,8 @@ def test_who_is_late_or_soon_will_be_is_found_with_the_step_it_waits_at(view: Pr
 
 
 def test_a_watch_may_leave_out_what_is_only_at_risk(view: ProcessView) -> None:
-    watch = SlaWatch("refund in time", breached=Severity.CRITICAL, at_risk=None)
-    found = sla_findings(view, watch, at(17.5), OWNERS, None).findings
+    rule = RULE.model_copy(update={"breached": Severity.CRITICAL, "at_risk": None})
+    found = look(view, rule, 17.5).findings
     assert {(one.case_id, one.severity) for one in found} == {(name, Severity.CRITICAL) for name in ("1", "2", "6")}
 
 
@@ -110,38 +117,38 @@ def test_the_trouble_grows_is_cured_and_is_withdrawn(
 ) -> None:
     recorder = Recorder(store, incidents)
 
-    def look(hours: float) -> Recorded:
-        return recorder.record(sla_findings(view, WATCH, at(hours), OWNERS, None), at(hours))
+    def record(hours: float) -> Recorded:
+        return recorder.record(look(view, RULE, hours), at(hours))
 
     def later(*events: tuple[str, float, str]) -> None:
         told = frame(happened(activity, at(hours), name) for activity, hours, name in events)
         stored(warehouse, clock, tenant, told, definition=DEFINITION)
 
-    first = look(17.5)
+    first = record(17.5)
     assert (len(first.added), len(set(first.incidents.values()))) == (4, 2)
-    risen = look(19.5)
+    risen = record(19.5)
     assert [(one.case_id, one.kind) for one in risen.added] == [("3", Kind.SLA_BREACH)]
     assert [end.how for end in risen.ended] == ["grown"]
     assert not risen.resolved
     later(("Paid", 20, "1"), ("Rejected", 20, "2"), ("Sent", 20, "3"))
-    moved = look(21)
+    moved = record(21)
     assert sorted(end.how for end in moved.ended) == ["cured", "grown", "withdrawn"]
     assert [(one.case_id, one.suspect) for one in moved.added] == [("3", "Sent → Paid")]
     assert [incidents.get(name).title for name in moved.resolved] == ["refund in time: late, waiting after Authorised"]
     later(("Paid", 22, "3"), ("Paid", 22, "6"))
-    last = look(23)
+    last = record(23)
     assert sorted(end.how for end in last.ended) == ["cured", "cured"]
     assert len(last.resolved) == 2
     assert {one.state for one in incidents.all()} == {"resolved"}
 
 
 def test_what_nobody_has_promised_is_no_detector(view: ProcessView) -> None:
-    with pytest.raises(Exception, match="promises nothing called 'refunds in time'"):
-        sla_findings(view, SlaWatch("refunds in time"), at(1), OWNERS, None)
+    with pytest.raises(NotFound, match="promises nothing called 'refunds in time'"):
+        look(view, RULE.model_copy(update={"promise": "refunds in time"}), 1)
 
 
 def test_a_refresh_changes_no_finding(warehouse: Warehouse, clock: FixedClock, tenant: str, view: ProcessView) -> None:
-    before = sla_findings(view, WATCH, at(17.5), OWNERS, None).findings
+    before = look(view, RULE, 17.5).findings
     refresh(warehouse, clock, tenant, DEFINITION, full=True)
-    after = sla_findings(view, WATCH, at(17.5), OWNERS, None).findings
+    after = look(view, RULE, 17.5).findings
     assert [one.id for one in before] == [one.id for one in after]

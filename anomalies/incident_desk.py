@@ -125,6 +125,10 @@ class IncidentDesk:
             return False
         return True
 
+    def check_act(self, line: IncidentLine) -> None:
+        """`NotAllowed` when whoever asks may not act on this incident."""
+        self._require_act(line.incident)
+
     def _readable(self, incident: str) -> tuple[Incident, frozenset[str] | None]:
         found = self.incidents.get(incident)
         reached = reach(self.principal, Permission.READ, found.process)

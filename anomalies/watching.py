@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from kernel.warehouse import load_query
 from mining.view import ProcessView
 
 Learned = dict[tuple[object, ...], Any]
+Outcomes = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Watch:
         found = missing_events(view, rule, expected, silence, around)
         title = f"No {rule.expect} after {rule.after}"
         named = [replace(one, cause_title=title) if one.case_id else one for one in found.findings]
-        detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule.expect))
+        detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule))
         return Watched(detected, found.undecided, 0, found.not_learned)
 
     def _unusual(self, view: ProcessView, rule: UnusualCaseRule, around: Circumstances) -> Watched:
@@ -102,23 +103,33 @@ def _usual_silence(view: ProcessView, rule: MissingEventRule, now: datetime) -> 
     return usual_silence(minutes, rule.source, rule.silence, now, view.definition.own_calendar)
 
 
-def _outcomes(view: ProcessView, case_ids: list[str], activity: str) -> dict[str, dict[str, Any]]:
-    scope = view.scope | {"cases": case_ids, "activity": activity}
+def _outcomes(view: ProcessView, case_ids: list[str], activity: str = "", over: Sequence[str] = ()) -> Outcomes:
+    scope = view.scope | {"cases": case_ids, "activity": activity, "over_by": list(over)}
     rows = view.warehouse.query(load_query(__file__, "case_outcomes"), scope)
     return {row["case_id"]: row for row in rows.to_dicts()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """How cases ended that wait for an event no more: it came, or it is awaited no longer."""
+    """How cases ended that miss an event no more: it came, or it is awaited no longer. Of others the trouble lasts: that
+    their source is silent by now, or that longer waits are usual, is no answer."""
 
     view: ProcessView
-    activity: str
+    rule: MissingEventRule
 
     def __call__(self, case_ids: list[str]) -> Mapping[str, str]:
-        told = _outcomes(self.view, [case for case in case_ids if case], self.activity)
-        ways = {case: CURED if case in told and told[case]["happened"] else WITHDRAWN for case in case_ids}
-        return ways | {"": CURED}  # a source that tells again
+        rule = self.rule
+        over = rule.unless if rule.unless is not None else self.view.definition.end
+        told = _outcomes(self.view, [case for case in case_ids if case], rule.expect, over)
+        ways = {"": CURED}  # a source that tells again
+        for case in case_ids:
+            if case and case not in told:
+                ways[case] = WITHDRAWN
+            elif case and told[case]["happened"]:
+                ways[case] = CURED
+            elif case and told[case]["over"]:
+                ways[case] = WITHDRAWN
+        return ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ class _Over:
     since: datetime
 
     def __call__(self, case_ids: list[str]) -> Mapping[str, str]:
-        told = _outcomes(self.view, case_ids, "")
+        told = _outcomes(self.view, case_ids)
         return {
             case: CURED if case in told else WITHDRAWN
             for case in case_ids

@@ -1,27 +1,53 @@
-"""What people see of trouble and do about it: the one thing that API and pages ask, so that all show the same."""
+"""What people see of trouble and do about it: the one thing that API and pages ask, so that all show the same.
+
+Everything is limited to what the present principal may see and do; outside of a request that is a command on this
+machine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from anomalies.detection import Detected, Detection
 from anomalies.incident_desk import IncidentDesk, IncidentLine
+from kernel.access import Permission, Principal, require
 from kernel.clock import Clock
-from kernel.errors import DefinitionError, GembascopeError
+from kernel.definitions import suggestion
+from kernel.errors import DefinitionError, GembascopeError, InputError, NotFound
 from kernel.owners import Owner
 from kpis.as_of import as_of
 from kpis.standings import Standing, standings
 from mining.view import Views
+from orchestration_hooks.approvals import Decided, Decision
+from orchestration_hooks.engine import Engine
+from orchestration_hooks.opening import Opened
+from orchestration_hooks.playbook import Playbook
+from orchestration_hooks.runs import RunDetail, RunRow, Waiting
+from orchestration_hooks.situation import Subject
+from orchestration_hooks.states import Mode, Status
+
+PAGE = 50
+PROPOSED = (Mode.MANUAL, Mode.AUTOMATIC)
+"""Modes in which a person may ask for a run that does something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The desk of one tenant. Everything is limited to what the present principal may see and do."""
+    """The desk of one tenant. `link`: the address at which people see an incident."""
 
     views: Views
     clock: Clock
     incidents: IncidentDesk
+    detection: Detection
+    engine: Engine
+    playbooks: Callable[[], Mapping[str, Playbook]]
+    link: Callable[[str], str]
+
+    @property
+    def principal(self) -> Principal:
+        return self.incidents.principal
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -47,3 +73,101 @@ class Desk:
             return self.incidents.owners.book().owners
         except DefinitionError:
             return {}
+
+    def detect(self) -> Detected:
+        """Look for trouble now, as the service does by itself whenever events arrive; who may act may ask for it."""
+        require(self.principal, Permission.ACT)
+        return self.detection.run()
+
+    # What is done about it
+
+    def offers(self, line: IncidentLine) -> list[Playbook]:
+        """The playbooks that a person may have run on an incident, by id; none while a definition is wrong."""
+        try:
+            known = self.playbooks()
+        except DefinitionError:
+            return []
+        subject = subject_of(line, self.link)
+        return [known[name] for name in sorted(known) if known[name].trigger.match.admits(subject)]
+
+    def propose(self, incident: str, playbook: str, mode: Mode | None = None) -> Opened:
+        """Ask for a run of a playbook on an incident. `mode`: less than the playbook's own, such as a dry run.
+
+        Raises
+        ------
+        NotFound
+            There is no such incident, none that one may read, or no such playbook for it.
+        NotAllowed
+            One may not act on it.
+        InputError
+            The incident is resolved, or the mode is more than the playbook allows.
+        """
+        line = self.incidents.line(incident)
+        self.incidents.check_act(line)
+        if line.incident.state == "resolved":
+            raise InputError("this incident is resolved: there is nothing left to do about it")
+        offered = {found.id: found for found in self.offers(line)}
+        if playbook not in offered:
+            there = ", ".join(offered) or "none"
+            raise NotFound(
+                f"no playbook {playbook[:60]!r} for this incident{suggestion(playbook, offered)}; there are: {there}"
+            )
+        chosen = offered[playbook]
+        if mode is None and chosen.mode in PROPOSED:
+            mode = Mode.MANUAL
+        subject = subject_of(line, self.link)
+        return self.engine.opening.open(chosen, subject, requested_by=self.principal.id, mode=mode)
+
+    def runs(self, *, incident: str | None = None, process: str | None = None, most: int = PAGE) -> list[RunRow]:
+        """Runs, the newest first."""
+        return self.engine.runs.list_runs(self.principal, incident_id=incident, process=process, limit=most)
+
+    def counts(self) -> dict[Status, int]:
+        """How many runs there are by status."""
+        return self.engine.runs.counts(self.principal)
+
+    def run(self, run: str) -> RunDetail:
+        """One run with everything; `NotFound` when there is none, or none that one may see."""
+        return self.engine.runs.get_run(self.principal, run)
+
+    def inbox(self) -> list[Waiting]:
+        """The decisions that wait, the greatest value first; each says why one may not take it oneself."""
+        return self.engine.runs.inbox(self.principal)
+
+    def decide(self, run: str, step: str, decision: Decision, reason: str, version: int) -> Decided:
+        """Take a decision, as `Approvals.decide`."""
+        return self.engine.approvals.decide(run, step, self.principal, decision, reason, version)
+
+    def cancel(self, run: str, reason: str) -> None:
+        """Have a run stop, as `Controls.cancel`."""
+        self.engine.controls.cancel(run, self.principal, reason)
+
+    def requeue(self, run: str) -> None:
+        """Send a dead run on, as `Controls.requeue`."""
+        self.engine.controls.requeue(run, self.principal)
+
+    def settle(self, run: str, *, done: bool, reason: str) -> None:
+        """Say what became of a deed in doubt, as `Controls.settle`."""
+        self.engine.controls.settle(run, self.principal, done=done, reason=reason)
+
+
+def subject_of(line: IncidentLine, link: Callable[[str], str]) -> Subject:
+    """An incident as what a playbook works on."""
+    incident = line.incident
+    return Subject(
+        process=incident.process,
+        key="",
+        incident_id=incident.id,
+        kind=incident.kind.value,
+        rule=incident.rule,
+        title=incident.title,
+        owner=incident.owner,
+        severity=incident.severity.value,
+        suspect=incident.suspect,
+        link=link(incident.id),
+    )
+
+
+def open_automatic(desk: Desk, incidents: Sequence[IncidentLine]) -> dict[tuple[str, str], Opened]:
+    """Open what these incidents ask for by themselves. `DefinitionError` when a playbook cannot be read."""
+    return desk.engine.opening.consider(desk.playbooks(), [subject_of(line, desk.link) for line in incidents])

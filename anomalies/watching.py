@@ -111,8 +111,8 @@ def _outcomes(view: ProcessView, case_ids: list[str], activity: str = "", over: 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """How cases ended that miss an event no more: it came, or it is awaited no longer. Of others the trouble lasts: that
-    their source is silent by now, or that longer waits are usual, is no answer."""
+    """How cases ended that miss an event no more: it came, or it is awaited no longer. Of others the trouble lasts:
+    that their source is silent by now, or that longer waits are usual, is no answer."""
 
     view: ProcessView
     rule: MissingEventRule

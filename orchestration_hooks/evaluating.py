@@ -9,6 +9,7 @@ from datetime import datetime
 from anomalies.detection import Detection
 from anomalies.incidents import Incidents
 from kernel.errors import NotFound
+from kernel.findings import Kind
 from kernel.warehouse import load_query
 from mining.view import Views
 from orchestration_hooks.situation import CaseAtStake, Situation, Subject, Verdict

@@ -1,0 +1,256 @@
+"""Remedies: what waits for a decision, what runs, and one run with all that happened in it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from dash import Input, Output, State, ctx, dcc, html, no_update
+
+from dashboards.cache import Reader
+from dashboards.format import count, plural
+from dashboards.layout import Children, Component, empty, instant, name, problem, skeleton, words
+from dashboards.money import amount, sums
+from dashboards.pages.runs_shown import history, money, run_link, run_list, status
+from dashboards.pages.trouble import age, button, facts, left, moment
+from dashboards.url_state import PageState, link, parse
+from kernel.errors import GembascopeError, OutOfDate
+from orchestration_hooks.approvals import Decision
+from orchestration_hooks.desk import Desk
+from orchestration_hooks.runs import RunDetail, Waiting
+from orchestration_hooks.states import OVER, Status
+
+PATHS = ("/remediation",)
+QUESTION = "What waits for a decision, and did it work?"
+RENEWED_MS = 2_000
+CASES = 20
+
+
+def skeleton_of(state: PageState) -> list[Component]:
+    return [
+        html.Div(skeleton(520), id="remediation", className="stack"),
+        html.Div(id="remediation-said", role="status"),
+        dcc.Interval(id="remediation-tick", interval=RENEWED_MS),
+        dcc.Store(id="remediation-done", data=0),
+        dcc.Store(id="remediation-shown", data=""),
+    ]
+
+
+def register(app: Any, reader: Reader, desk: Desk) -> None:
+    def remediation(search: str | None, _: int | None, __: int | None, path: str, shown: str | None) -> Any:
+        if path not in PATHS:
+            return no_update, no_update
+        children, mark = remediation_of(desk, search)
+        if mark and mark == shown and ctx.triggered_id == "remediation-tick":
+            return no_update, no_update  # nothing happened: who types a reason is left alone
+        return children, mark
+
+    app.callback(
+        Output("remediation", "children"),
+        Output("remediation-shown", "data"),
+        Input("url", "search"),
+        Input("remediation-tick", "n_intervals", allow_optional=True),
+        Input("remediation-done", "data", allow_optional=True),
+        State("url", "pathname"),
+        State("remediation-shown", "data", allow_optional=True),
+    )(remediation)
+
+    def decide(approved: int | None, rejected: int | None, reason: str | None, asked: Any, done: int | None) -> Any:
+        """A decision; the core looks up who decides and whether they may."""
+        if not ctx.triggered or not ctx.triggered[0]["value"] or not asked:
+            return no_update, no_update
+        decision: Decision = "approve" if ctx.triggered_id == "approve" else "reject"
+        try:
+            desk.decide(asked["run"], asked["step"], decision, reason or "", asked["version"])
+        except OutOfDate as error:
+            return html.P(str(error), className="wrong"), (done or 0) + 1
+        except GembascopeError as error:
+            return html.P(str(error), className="wrong"), no_update
+        said = "Approved: it goes on by itself." if decision == "approve" else "Rejected, with your reason."
+        return html.P(said), (done or 0) + 1
+
+    app.callback(
+        Output("remediation-said", "children"),
+        Output("remediation-done", "data"),
+        Input("approve", "n_clicks", allow_optional=True),
+        Input("reject", "n_clicks", allow_optional=True),
+        State("decision-reason", "value", allow_optional=True),
+        State("decision-asked", "data", allow_optional=True),
+        State("remediation-done", "data", allow_optional=True),
+        prevent_initial_call=True,
+    )(decide)
+
+
+def remediation_of(desk: Desk, search: str | None) -> tuple[Children, str]:
+    """The page, and what tells whether another look shows something else."""
+    try:
+        state = parse(search)
+        if state.run:
+            detail = desk.run(state.run)
+            waiting = [one for one in desk.inbox() if one.run.run_id == state.run]
+            mark = f"{detail.run.run_id} {len(detail.history)} {detail.run.status} {detail.run.changed_at}"
+            return _run(desk, state, detail, waiting), mark
+        inbox, runs = desk.inbox(), desk.runs()
+        mark = " ".join(f"{one.run.run_id}{one.version}" for one in inbox)
+        mark += " ".join(f"{one.run_id}{one.status}{one.changed_at}" for one in runs)
+        return _inbox(desk, state, inbox, runs), mark or "nothing"
+    except GembascopeError as error:
+        out = html.P(html.A("To what waits for a decision", href="/remediation", className="go"))
+        return [html.H1(QUESTION), problem(error, out)], ""
+
+
+def _inbox(desk: Desk, state: PageState, inbox: list[Waiting], runs: list[Any]) -> list[Component]:
+    title = html.H2(
+        f"{plural(len(inbox), 'decision')} {'waits' if len(inbox) == 1 else 'wait'}, the greatest value first"
+    )
+    waits: Component = empty(
+        "No decision waits", html.P("What is proposed for an incident comes here to be agreed to.")
+    )
+    if inbox:
+        waits = html.Section(
+            [title, html.Ol([_waiting(desk, state, one) for one in inbox], className="incidents")], className="card"
+        )
+    shown = [html.H1(QUESTION), waits]
+    if runs:
+        shown.append(html.Section([html.H2("What ran, the newest first"), run_list(state, runs)], className="card"))
+    return shown
+
+
+def _waiting(desk: Desk, state: PageState, one: Waiting) -> Component:
+    now = desk.now()
+    told = [
+        plural(len(one.stake.cases), "case"),
+        sums(one.stake.totals, one.stake.unpriced),
+        f"asked {age(one.asked_at, now)} ago",
+        f"to be decided {left(one.deadline, now)}",
+    ]
+    why = html.Span(f"You cannot approve it: {one.refusal}.", className="dim") if one.refusal else None
+    return html.Li(
+        [
+            html.Div(
+                [
+                    html.Span("Waits for you" if not one.refusal else "Waits", className="mark warn"),
+                    run_link(state, one.run),
+                ],
+                className="incident-name",
+            ),
+            html.Div(" · ".join(told), className="incident-facts"),
+            html.Div([html.Span(words(one.ask, 200)), why], className="event-where"),
+        ]
+    )
+
+
+def _run(desk: Desk, state: PageState, detail: RunDetail, waiting: list[Waiting]) -> list[Component]:
+    run = detail.run
+    back = html.A("← All remedies", href="/remediation", className="go back")
+    aside = [_facts(desk, detail), _cases(detail)]
+    return [
+        back,
+        html.Div([html.H1(name(run.title or run.playbook, 160)), status(run)], className="title-line case-title"),
+        html.P(_standing(desk, detail), className="about"),
+        html.Div(
+            [
+                html.Div(
+                    [
+                        *[_decision(desk, one) for one in waiting],
+                        html.Section([html.H2("What happened"), history(detail.history)], className="card"),
+                    ],
+                    className="stack",
+                ),
+                html.Aside(aside, className="stack"),
+            ],
+            className="queue",
+        ),
+    ]
+
+
+def _standing(desk: Desk, detail: RunDetail) -> list[Children]:
+    """Where the run stands, in a sentence."""
+    run = detail.run
+    said: list[Children] = [html.Strong(plural(run.cases, "case")), " · ", html.Strong(money(run.totals, run.unpriced))]
+    wait = next((one for one in reversed(detail.waits) if one["closed_at"] is None), None)
+    if Status(run.status) in OVER:
+        said.append(f" · ended {instant(run.ended_at)} UTC")
+    elif wait is not None and wait["kind"] == "event":
+        said.append(f" · waits for {words(wait['match_key'])}, {left(wait['deadline'], desk.now())} at the latest")
+    elif wait is not None and wait["kind"] == "callback":
+        said.append(f" · waits for the engine's answer, {left(wait['deadline'], desk.now())} at the latest")
+    elif wait is not None:
+        said.append(f" · waits for a decision, {left(wait['deadline'], desk.now())} at the latest")
+    return said
+
+
+def _decision(desk: Desk, one: Waiting) -> Component:
+    now = desk.now()
+    told = f"Asked {age(one.asked_at, now)} ago; to be decided {left(one.deadline, now)} at the latest."
+    form: list[Component] = [html.H2(words(one.ask, 300)), html.P(told)]
+    if one.refusal:
+        form.append(html.P(f"You cannot approve it: {one.refusal}.", className="dim"))
+    else:
+        asked = {"run": one.run.run_id, "step": one.step, "version": one.version}
+        form += [
+            dcc.Store(id="decision-asked", data=asked),
+            html.Label("Reason (needed to reject)", htmlFor="decision-reason"),
+            dcc.Textarea(id="decision-reason", rows=2, maxLength=2_000),
+            html.Div(
+                [
+                    button(
+                        f"Approve {money({c: str(t) for c, t in one.stake.totals.items()}, one.stake.unpriced)}",
+                        "approve",
+                    ),
+                    button("Reject", "reject", look="plain"),
+                ],
+                className="acts",
+            ),
+        ]
+    return html.Section(form, className="card panel say")
+
+
+def _facts(desk: Desk, detail: RunDetail) -> Component:
+    run = detail.run
+    pairs: list[tuple[str, Children]] = [
+        ("Playbook", name(run.playbook)),
+        ("Version", html.Code(detail.playbook_hash[:12])),
+        ("Asked by", words(run.requested_by)),
+        ("Opened", moment(run.opened_at)),
+        ("Mode", words(run.mode.replace("_", " "))),
+        ("Asked for", plural(run.hits, "time")),
+    ]
+    if run.incident_id:
+        of_it = link("/incident", PageState(incident=run.incident_id))
+        pairs.insert(0, ("Incident", html.A("What is wrong", href=of_it, className="go")))
+    return html.Section([html.H2("About this run"), facts(*pairs)], className="card")
+
+
+def _cases(detail: RunDetail) -> Component:
+    found = list(detail.context.get("cases", []))
+    if not found:
+        return None
+    rows = [
+        html.Tr(
+            [
+                html.Td(
+                    html.A(
+                        name(one["case_id"], 40),
+                        href=link("/case", PageState(process=detail.run.process, case=one["case_id"])),
+                        className="go",
+                    )
+                ),
+                html.Td(_amount(one), className="number"),
+            ]
+        )
+        for one in found[:CASES]
+    ]
+    more = len(found) - CASES
+    return html.Section(
+        [
+            html.H2(f"The {plural(len(found), 'case')} at stake"),
+            html.Table(html.Tbody(rows), className="table"),
+            html.P(f"and {count(more)} more", className="dim") if more > 0 else None,
+        ],
+        className="card",
+    )
+
+
+def _amount(case: Any) -> str:
+    return amount(Decimal(case["amount"]), case["currency"]) if case["amount"] is not None else "not priced"

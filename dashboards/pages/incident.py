@@ -181,9 +181,7 @@ def _facts(desk: Desk, line: IncidentLine) -> Component:
                 ("Found by", name(incident.rule)),
                 (
                     "Process",
-                    html.A(
-                        name(incident.process), href=link("/map", PageState(process=incident.process)), className="go"
-                    ),
+                    html.A(name(incident.process), href=process_map, className="go"),
                 ),
             ),
         ],

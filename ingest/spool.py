@@ -191,14 +191,14 @@ class Spool:
         new = sqlite.insert(LOADERS) if self._state.is_sqlite else postgresql.insert(LOADERS)
         free = LOADERS.c.until < now if not alone else LOADERS.c.tenant == tenant
         with self._state.writing() as connection:
-            done = connection.execute(
+            connection.execute(
                 new.values(**row).on_conflict_do_update(
                     index_elements=["tenant"],
                     set_={"holder": self._holder, "until": now + LEASE},
                     where=(LOADERS.c.holder == self._holder) | free,
                 )
             )
-            return bool(done.rowcount)
+            return self._leads(connection, tenant)
 
     def resign(self, tenant: str) -> None:
         """Let another process load at once."""

@@ -64,11 +64,11 @@ ACCEPTED: dict[str, Any] = {
 async def send_events(
     request: Request, source: Annotated[str, Query(description="Source of the events that name none.")] = ""
 ) -> JSONResponse:
-    live = _live(request)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise HTTPException(415, f"content-encoding: {encoding[:40]!r} is not gzip")
     body = await request.body()
+    live = _live(request)
 
     def accepted() -> Receipt:
         try:

@@ -17,6 +17,7 @@ from running_api import running
 from api.app import create_app
 from api.gate import SMALL_BODY_BYTES, Gate
 from api.permissions import NEEDS
+from api.routes.live import EVENTS_BYTES
 from api.sign_in import FORM_BYTES
 from kernel.access import Permission
 from kernel.clock import Clock
@@ -142,6 +143,7 @@ def pieces(size: int) -> Iterator[bytes]:
 LIMITS = [
     ("/_dash-update-component", SMALL_BODY_BYTES),
     ('/api/v1/ingest?options={"process":"p"}', UPLOAD_BYTES),
+    ("/api/v1/events", EVENTS_BYTES),
     ("/login", FORM_BYTES),
 ]
 

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from running_service import asked, run, serving
 
 import gembascope as gs
 from gembascope.service import FILE, Service, announced, find_service, instance_of
@@ -27,7 +24,6 @@ from kernel.errors import HomeInUse, SettingsError, SignInRefused
 from kernel.settings import load_settings
 from kernel.warehouse import lock_home
 
-GEMBASCOPE = [sys.executable, "-m", "gembascope.cli"]
 LOG = (
     "case,activity,time\n"
     "1,A,2024-01-05T09:00:00Z\n1,B,2024-01-05T09:10:00Z\n"
@@ -36,38 +32,6 @@ LOG = (
 COLUMNS = ["--case", "case", "--activity", "activity", "--time", "time"]
 QUESTIONS = (["map", "p", "--activity", "B"], ["cases", "p", "--limit", "1"], ["case", "p", ".."])
 WRONG = ((["log", "q"], 3), (["map", "p", "--since", "yesterday"], 3))
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEMBASCOPE_")}
-    return kept | more
-
-
-def run(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """One command on the home."""
-    command = [*GEMBASCOPE, *words, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment(**more), timeout=120)
-
-
-def asked(home: Path, *words: str) -> Any:
-    """The document that a command prints."""
-    done = run(home, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@contextmanager
-def serving(home: Path, *words: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A service on the home, and its address as it prints it."""
-    command = [*GEMBASCOPE, "serve", "--port", "0", "--home", str(home), *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(**more)) as process:
-        try:
-            assert process.stdout is not None
-            said = re.search(r"https?://\S+", process.stdout.readline())
-            assert said is not None
-            yield said[0], process
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -196,9 +197,16 @@ def _hostname(host: str) -> str:
 
 
 def _address(scope: Scope) -> str:
-    """Of the client, as the server tells it: it takes the word of a proxy on its own machine only."""
+    """Of the client, as the server tells it: it takes the word of a proxy on its own machine only. Of IPv6 the network,
+    in which everyone has addresses without end."""
     client = scope.get("client")
-    return client[0] if client else ""
+    try:
+        found = ip_address(client[0]) if client else None
+    except ValueError:
+        found = None
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(ip_network((found.packed[:8] + bytes(8), 64)))
+    return str(found or "")
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -37,7 +37,8 @@ def readiness(view: ProcessView, *, log: str | None = None) -> list[ReadinessFin
     """The findings for one process, always all aspects, in a fixed order.
 
     `log` is the process named at load, when the process is one of several made from it. A process with link paths has
-    three more aspects per step of a path and source. Of some stores only those of OF_CASES. Reads all events.
+    three more aspects per step of a path and source, one that names its store one more. Of some stores only those of
+    OF_CASES. Reads all events.
     """
     scope = view.scope | {"object_type": view.definition.object_type}
     if view.stores is not None:
@@ -45,7 +46,7 @@ def readiness(view: ProcessView, *, log: str | None = None) -> list[ReadinessFin
         return [item for item in _findings(_counts(own.row(0, named=True)), view.definition) if item.aspect in OF_CASES]
     scope |= {"log": log or view.definition.id}
     row = view.warehouse.query(load_query(__file__, "readiness"), scope).row(0, named=True)
-    return _findings(_counts(row), view.definition) + [
+    return [*_findings(_counts(row), view.definition), *_storeless(view)] + [
         finding for step in steps(view.definition) for finding in _link_rates(view, step)
     ]
 
@@ -154,6 +155,17 @@ def _open_cases(n: dict[str, Any]) -> ReadinessFinding:
         return ReadinessFinding("open cases", n["unknown_cases"], None, meaning, True)
     meaning = "not finished: their durations are so far; figures of complete cases leave them out"
     return ReadinessFinding("open cases", n["open_cases"], _share(n["open_cases"], n["cases"]), meaning, False)
+
+
+def _storeless(view: ProcessView) -> list[ReadinessFinding]:
+    """How many cases nobody is told of whose grant is limited to stores: all, where the definition names an attribute
+    that there is not."""
+    if view.definition.store is None:
+        return []
+    count, cases = view.warehouse.query(load_query(__file__, "storeless_cases"), view.scope | view.limit).row(0)
+    meaning = f"no {view.definition.store!r} is known of them: whoever may read some stores only is told of none"
+    told = meaning if count else "every case names its store"
+    return [ReadinessFinding("cases without a store", count, _share(count, cases), told, count > 0)]
 
 
 def _link_rates(view: ProcessView, step: Step) -> list[ReadinessFinding]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 from doors import LOCAL, bearer, directory, key
 from logs import File, Told, frame, happened, object_frame, process
@@ -252,6 +253,9 @@ def test_whoever_reads_all_and_exports_one_store_is_told_so_much(services: tuple
     assert whole.ask("/api/v1/processes/p/log", *grants).json()["cases"] == 5
     exported = whole.ask("/api/v1/processes/p/export?kind=csv", *grants)
     assert exported.content == alone.ask("/api/v1/processes/p/export?kind=csv", Grant(Role.ANALYST)).content
+    for name in FRAMES:
+        rows = pl.read_ipc_stream(whole.ask(f"/api/v1/processes/p/{name}", *grants).content)
+        assert set(rows["case"]) == {"k1", "k2", "k3"}
     assert whole.ask("/api/v1/processes/p/log", Grant(Role.VIEWER)).json()["cases"] == 5
     assert whole.ask("/api/v1/processes/p/export?kind=csv", Grant(Role.VIEWER)).status_code == 403
     assert whole.ask("/api/v1/processes/plain/log", *grants).status_code == 200

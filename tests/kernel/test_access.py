@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.access import PERMISSIONS, Grant, Permission, Principal, Reach, Role, admits, reach
+from kernel.access import PERMISSIONS, Grant, Permission, Principal, Reach, Role, admits, reach, require
+from kernel.errors import NotAllowed
 
 MATRIX = {
     #                  read  export load   act    approve administer
@@ -76,3 +77,52 @@ def test_what_is_reached_is_the_union_of_what_each_grant_reaches(
     for store in ("Köln", "Bonn", "Ulm"):
         expected = reaches(store) if process else reaches("Ulm")
         assert (found is not None and (found.stores is None or store in found.stores)) is expected
+
+
+def test_a_grant_for_some_stores_admits_to_reading_a_process_that_names_its_store() -> None:
+    found = holder(Grant(Role.OPERATOR, "returns", "Köln"), Grant(Role.APPROVER, "returns", "Köln"))
+    for permission in Permission:
+        limitable = permission in (Permission.READ, Permission.EXPORT)
+        assert admits(found, permission, "returns", names_store=True) is limitable
+        assert not admits(found, permission, "returns")
+        assert not admits(found, permission, "orders", names_store=True)
+    assert not admits(found, Permission.EXPORT, names_store=True)  # of no process
+    assert not admits(holder(Grant(Role.VIEWER, "returns", "Köln")), Permission.EXPORT, "returns", names_store=True)
+
+
+@given(
+    st.frozensets(GRANTS, max_size=5),
+    st.sampled_from(list(Permission)),
+    st.sampled_from(["", "returns", "orders"]),
+    st.sampled_from(["", "Köln", "Bonn", "Ulm"]),
+)
+def test_one_thing_may_be_done_to_where_one_grant_says_so(
+    grants: frozenset[Grant], permission: Permission, process: str, store: str
+) -> None:
+    """What belongs to no process, and what belongs to no store, needs a grant for all of them."""
+    allowed = any(
+        permission in PERMISSIONS[grant.role]
+        and (grant.process == "" or grant.process == process != "")
+        and (grant.store == "" or (grant.store == store != "" and process != ""))
+        for grant in grants
+    )
+    if allowed:
+        require(holder(*grants), permission, process, store)
+    else:
+        with pytest.raises(NotAllowed, match=f"^ana has no grant to {permission.value} here$"):
+            require(holder(*grants), permission, process, store)
+
+
+def test_nobody_may_nothing() -> None:
+    for permission in Permission:
+        with pytest.raises(NotAllowed, match="nobody"):
+            require(None, permission, "returns", "Köln")
+
+
+def test_who_administers_neither_acts_nor_approves() -> None:
+    for permission in (Permission.ACT, Permission.APPROVE):
+        with pytest.raises(NotAllowed):
+            require(holder(Grant(Role.ADMIN)), permission, "returns", "Köln")
+    require(holder(Grant(Role.APPROVER, "returns", "Köln")), Permission.APPROVE, "returns", "Köln")
+    with pytest.raises(NotAllowed):
+        require(holder(Grant(Role.OPERATOR, "returns", "Köln")), Permission.APPROVE, "returns", "Köln")

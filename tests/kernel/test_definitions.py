@@ -71,6 +71,7 @@ MESSAGES = {
         "several_mistakes.yaml:4: targets.0.target: is needed",
         "several_mistakes.yaml:5: targets.0.targt: not a known field (did you mean target?)",
     ],
+    "store_is_empty.yaml": ["store_is_empty.yaml:3: store: String should have at least 1 character"],
     "unknown_field.yaml": ["unknown_field.yaml:3: targts: not a known field (did you mean targets?)"],
     "wrong_duration.yaml": [
         "wrong_duration.yaml:6: targets.0.within: 'soon' is not a duration: expected whole numbers with the units "
@@ -102,6 +103,7 @@ def test_a_definition_survives_writing_and_reading(tmp_path: Path) -> None:
         end=("B",),
         targets=(Target(source="A", target="B", within=timedelta(hours=4, minutes=30)),),
         links=(("case:order-to-cash", "delivery", "parcel"),),
+        store="store",
     )
     path = write_process(tmp_path, definition)
     assert read_process(path) == definition

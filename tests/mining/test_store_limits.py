@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,15 @@ def test_readiness_tells_of_own_cases_only(both: tuple[ProcessView, ProcessView]
     assert {finding.aspect for finding in readiness(both[0])} == set(OF_CASES) - {"excluded cases"}
 
 
+def test_readiness_tells_of_cases_that_name_no_store(both: tuple[ProcessView, ProcessView]) -> None:
+    whole = replace(both[0], stores=None)
+    found = next(finding for finding in readiness(whole) if finding.aspect == "cases without a store")
+    assert (found.count, found.share, found.attention) == (1, 0.2, True)
+    found = next(finding for finding in readiness(both[1]) if finding.aspect == "cases without a store")
+    assert (found.count, found.attention) == (0, False)
+    assert "cases without a store" not in {finding.aspect for finding in readiness(both[0])}
+
+
 def test_a_process_that_does_not_name_its_store_has_no_limited_view(warehouse: Warehouse) -> None:
     with pytest.raises(ValueError, match="does not name its store"):
         ProcessView(warehouse, "t", process(), frozenset({"Köln"}))
@@ -244,6 +254,7 @@ PAST_ASK = {
     ("mining/cases.py", "_via"): "of a case that `case_part` has let through",
     ("mining/readiness.py", "readiness"): "of some stores another statement, readiness_of_stores",
     ("mining/readiness.py", "_link_rates"): "not asked for some stores",
+    ("mining/readiness.py", "_storeless"): "the same",
     ("ingest/quarantine.py", "quarantined"): "needs a grant to load, for every process and store",
     ("ingest/quarantine.py", "quarantine_reasons"): "the same",
     ("ingest/export/log.py", "parts"): "under the filter that Scope was given; `_without_others` takes the rest",

@@ -53,7 +53,7 @@ class BackTest:
     """What a rule would have found from `since` to `until`.
 
     `found`: one row per finding with `finding_id`, `kind`, `case_id`, `found_at` and `last_found_at` (instants asked),
-    `severity`, `title`; in order of found_at, then id. `days`: one row per day of UTC, without gaps, with `day`, `new`
+    `severity`, `title`; in order of found_at, then id. `days`: one row per day of UTC that was asked, with `day`, `new`
     (found for the first time) and `open` (the most findings at one instant of it). `precision`: of the cases found, the
     share that truth holds; `recall`: of the cases of truth, the share that was found. None without truth, and where
     there is nothing to divide by.

@@ -135,8 +135,8 @@ class MissingEventRule(_Rule):
         for name in (self.after, self.expect):
             if self.unless is not None and name in self.unless:
                 raise ValueError(f"unless names {name!r}, which the rule itself waits after or for")
-        if self.settle >= self.learn_from:
-            raise ValueError("settle must be shorter than learn_from, or no wait is left to learn from")
+        if 2 * self.settle >= self.learn_from:
+            raise ValueError("settle must be less than half of learn_from, or no wait is watched long enough")
         return self
 
 

@@ -34,8 +34,9 @@ class LearnedWait:
     Learned from waits that began in [learn_since, learn_until) and were answered within `settle`, where learn_until is
     `settle` before the instant of learning. So each of them was watched for as long as `settle`, the youngest too, and
     none is missing for being slow: the quantile is not shortened by waits that still run (censoring). It is that of
-    waits up to `settle`; where more than the share beyond the quantile was answered later than that, the quantile would
-    lie beyond `settle`, and nothing is learned. Waits never answered, or over otherwise, do not teach.
+    waits up to `settle`. Of the waits that were watched for twice as long the share that took longer than `settle` is
+    known; where it is more than the share beyond the quantile, the quantile lies beyond `settle`, and nothing is
+    learned. Waits never answered, or over otherwise, do not teach.
     """
 
     limit: timedelta
@@ -106,18 +107,19 @@ def usual_wait(
         **awaited(view.definition, rule, now),
         learn_since=since,
         learn_until=until,
+        watched_until=until - rule.settle,
         settle_us=rule.settle // _US,
         quantile=rule.quantile,
     ).row(0, named=True)
-    waits, late = found["waits"], found["late"]
+    waits, watched, late = found["waits"], found["watched"], found["late"]
     if waits < rule.at_least:
         return NotLearned(
             f"{rule.id}: {waits} waits from {rule.after} to {rule.expect} are known that began between "
             f"{since:%Y-%m-%d} and {until:%Y-%m-%d} and were answered within "
             f"{format_duration(rule.settle.total_seconds())}; {rule.at_least} are needed"
         )
-    if late > (1 - rule.quantile) * (waits + late):
-        share = 100 * late / (waits + late)
+    if late > (1 - rule.quantile) * watched:
+        share = 100 * late / watched
         return NotLearned(
             f"{rule.id}: {share:.1f}% of the waits from {rule.after} to {rule.expect} took longer than settle, "
             f"{format_duration(rule.settle.total_seconds())}; make it longer"

@@ -1,13 +1,12 @@
 -- How long an event is usually awaited: one row with waits (answered within settle_us), quantile_us and median_us of
--- these (exact and interpolated, null where there is none), late (answered later), never (not answered by cut), ended
--- (ended otherwise) and dated (left out, since they have business dates). Only waits that began in [learn_since,
--- learn_until).
--- Parameters: the filter (mining/filters.py), ends, cut, after, expect, unless, learn_since, learn_until, settle_us,
--- quantile.
+-- these (exact and interpolated, null where there is none). Of the waits that began before watched_until, watched
+-- (answered) and late (answered, and not within settle_us). Only waits that began in [learn_since, learn_until) count,
+-- and none of cases with business dates. Parameters: the filter (mining/filters.py), ends, cut, after, expect, unless,
+-- learn_since, learn_until, watched_until, settle_us, quantile.
 WITH
     waits AS
     (
-        SELECT outcome, is_dated, over_us - asked_us AS wait_us
+        SELECT asked_us, over_us - asked_us AS wait_us, wait_us <= {settle_us:Int64} AS settled
         FROM awaited_events(
             tenant = {tenant:String},
             process = {process:String},
@@ -30,13 +29,13 @@ WITH
             unless = {unless:Array(String)})
         WHERE asked_us >= toUnixTimestamp64Micro({learn_since:DateTime64(6, 'UTC')})
             AND asked_us < toUnixTimestamp64Micro({learn_until:DateTime64(6, 'UTC')})
+            AND outcome = 'answered'
+            AND NOT is_dated
     )
 SELECT
-    countIf(taught) AS waits,
-    if(waits = 0, NULL, quantileExactInclusiveIf({quantile:Float64})(wait_us, taught)) AS quantile_us,
-    if(waits = 0, NULL, quantileExactInclusiveIf(0.5)(wait_us, taught)) AS median_us,
-    countIf(outcome = 'answered' AND NOT is_dated AND wait_us > {settle_us:Int64}) AS late,
-    countIf(outcome = 'waiting' AND NOT is_dated) AS never,
-    countIf(outcome = 'ended' AND NOT is_dated) AS ended,
-    countIf(is_dated) AS dated
-FROM (SELECT outcome, is_dated, wait_us, outcome = 'answered' AND NOT is_dated AND wait_us <= {settle_us:Int64} AS taught FROM waits)
+    countIf(settled) AS waits,
+    if(waits = 0, NULL, quantileExactInclusiveIf({quantile:Float64})(wait_us, settled)) AS quantile_us,
+    if(waits = 0, NULL, quantileExactInclusiveIf(0.5)(wait_us, settled)) AS median_us,
+    countIf(asked_us < toUnixTimestamp64Micro({watched_until:DateTime64(6, 'UTC')})) AS watched,
+    countIf(asked_us < toUnixTimestamp64Micro({watched_until:DateTime64(6, 'UTC')}) AND NOT settled) AS late
+FROM waits

@@ -25,7 +25,7 @@ PACKAGES = (
     "anomalies",
     "orchestration_hooks",
 )
-ASKING = ("mining", "ingest", "kpis", "anomalies")
+ASKING = ("mining", "ingest", "kpis", "anomalies", "orchestration_hooks")
 FILES = sorted(path for package in ASKING for path in (ROOT / package / "sql").glob("*.sql"))
 PARAMETER = re.compile(r"\{(\w+):([^{}]+)\}")
 STATEMENT = re.compile(

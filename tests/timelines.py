@@ -8,11 +8,12 @@ nothing later.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import polars as pl
-from logs import File, Happened, frame
+from logs import File, Happened, frame, stored
 from returns import AUTHORISED, CONFIRMED, returns
 
 from anomalies.circumstances import Circumstances
@@ -80,38 +81,61 @@ def _refunds(every: timedelta, wanted: Any) -> list[Happened]:
     return events
 
 
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a rule learned from a history at MONDAY."""
+
+    view: ProcessView
+    expected: Expected | NotLearned
+    silence: Silence | NotLearned
+
+
+def learned(
+    warehouse: Warehouse,
+    clock: Clock,
+    tenant: str,
+    history: Iterable[Happened],
+    tested: MissingEventRule | None = None,
+    definition: ProcessDefinition | None = None,
+) -> Usual:
+    """The history stored, and what the rule learns from it."""
+    tested = tested or rule()
+    view = stored(warehouse, clock, tenant, frame(history), definition=definition or returns())
+    minutes = telling_minutes(warehouse, tenant, tested.source, MONDAY - HISTORY, MONDAY)
+    silence = usual_silence(minutes, tested.source, tested.silence, MONDAY, view.definition.own_calendar)
+    return Usual(view, usual_wait(view, tested, MONDAY), silence)
+
+
 class Timeline:
-    """One rule over one tenant, from MONDAY on. The usual is learned at MONDAY, from the history alone."""
+    """One rule over one tenant, from MONDAY on. The usual is learned before and elsewhere, so the tenant is empty."""
 
     def __init__(
         self,
         warehouse: Warehouse,
         clock: Clock,
         tenant: str,
-        history: Iterable[Happened],
+        usual: Usual,
         tested: MissingEventRule | None = None,
-        definition: ProcessDefinition | None = None,
         **more: Any,
     ) -> None:
         self.rule = tested or rule()
-        self.view = ProcessView(warehouse, tenant, definition or returns())
+        self.view = ProcessView(warehouse, tenant, usual.view.definition)
+        self.expected, self.silence = usual.expected, usual.silence
+        if self.rule.within is not None:
+            self.expected = usual_wait(self.view, self.rule, MONDAY)
         self._clock, self._more = clock, more
         self._file = File(warehouse, clock, tenant)
         self._untold: list[tuple[datetime, Happened]] = []
         self._told: list[tuple[datetime, Happened]] = []
-        if past := [(happened.occurred_at, happened) for happened in history]:
-            self._store(past)
-        self.expected: Expected | NotLearned = usual_wait(self.view, self.rule, MONDAY)
-        minutes = telling_minutes(warehouse, tenant, self.rule.source, MONDAY - HISTORY, MONDAY)
-        calendar = self.view.definition.own_calendar
-        self.silence: Silence | NotLearned = usual_silence(
-            minutes, self.rule.source, self.rule.silence, MONDAY, calendar
-        )
 
     def at(self, when: str, activity: str, case: str, *, source: str = "crm", happened: str | None = None) -> None:
         """An event is told."""
         told, occurred = (MONDAY + parse_duration(text) for text in (when, happened or when))
         self._untold.append((told, event(activity, occurred, case, source)))
+
+    def put(self, happened: Happened) -> None:
+        """An event is told when it happens."""
+        self._untold.append((happened.occurred_at, happened))
 
     def telling(self, since: str, until: str, every: str = "1h", source: str = "payments") -> None:
         """The source tells of other refunds meanwhile, the last one before `until`."""

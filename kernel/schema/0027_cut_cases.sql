@@ -12,29 +12,19 @@ WITH
     timed AS
     (
         SELECT
-            case_id,
-            started_at,
-            ended_at AS whole_ended_at,
-            due_at,
-            activities AS all_activities,
-            waits_us AS all_waits_us,
-            sources AS all_sources,
-            actors AS all_actors,
-            outcomes AS all_outcomes,
-            human_touches AS all_human_touches,
-            date_only,
-            attributes,
-            toUnixTimestamp64Micro(started_at) AS start_us,
-            toUnixTimestamp64Micro(ended_at) AS end_us,
-            arrayMap(
-                passed -> least(start_us + passed, end_us),
-                arrayCumSum(arrayMap(
+            * EXCEPT (starts, passes),
+            arrayMap(passed -> least(starts + passed, toUnixTimestamp64Micro(ended_at)), arrayCumSum(passes)) AS all_stamps_us
+        FROM
+        (
+            SELECT
+                case_id, started_at, ended_at, due_at, activities, waits_us, sources, actors, outcomes, human_touches, date_only,
+                attributes,
+                toUnixTimestamp64Micro(started_at) AS starts,
+                arrayMap(
                     (wait, service) -> greatest(toInt64(0), wait) + greatest(toInt64(0), service),
-                    arrayPushFront(all_waits_us, toInt64(0)),
-                    if(empty(services_us), arrayResize(emptyArrayInt64(), length(activities)), services_us)))) AS all_stamps_us,
-            if(whole_ended_at <= {cut:DateTime64(6, 'UTC')}, length(activities),
-                arrayCount(stamp -> stamp <= toUnixTimestamp64Micro({cut:DateTime64(6, 'UTC')}), all_stamps_us)) AS happened
-        FROM selected_cases(
+                    arrayPushFront(waits_us, toInt64(0)),
+                    if(empty(services_us), arrayResize(emptyArrayInt64(), length(activities)), services_us)) AS passes
+            FROM selected_cases(
             tenant = {tenant:String},
             process = {process:String},
             since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -49,27 +39,41 @@ WITH
             edge_source = {edge_source:String},
             edge_target = {edge_target:String},
             states = {states:Array(String)})
-        WHERE started_at <= {cut:DateTime64(6, 'UTC')}
+            WHERE started_at <= {cut:DateTime64(6, 'UTC')}
+        )
+    ),
+    counted AS
+    (
+        SELECT
+            *,
+            if(ended_at <= {cut:DateTime64(6, 'UTC')}, length(activities),
+                arrayCount(stamp -> stamp <= toUnixTimestamp64Micro({cut:DateTime64(6, 'UTC')}), all_stamps_us)) AS happened
+        FROM timed
+    ),
+    parted AS
+    (
+        SELECT
+            case_id, started_at, date_only, due_at, attributes,
+            happened = length(activities) AS whole,
+            happened AS events,
+            ended_at AS whole_ended_at,
+            human_touches AS all_human_touches,
+            arraySlice(activities, 1, happened) AS path,
+            arraySlice(waits_us, 1, happened - 1) AS waits_us,
+            arraySlice(all_stamps_us, 1, happened) AS stamps_us,
+            arraySlice(sources, 1, happened) AS sources,
+            arraySlice(actors, 1, happened) AS actors,
+            arraySlice(outcomes, 1, happened) AS outcomes
+        FROM counted
+        WHERE happened > 0
     )
 SELECT
-    case_id,
-    started_at,
+    parted.* EXCEPT (path, whole_ended_at, all_human_touches),
+    path AS activities,
     if(whole = 1, whole_ended_at, fromUnixTimestamp64Micro(stamps_us[-1], 'UTC')) AS ended_at,
     multiIf(
         empty({ends:Array(String)}), 'unknown',
-        hasAny(activities, arrayMap(name -> toUInt32(sipHash64(name)), {ends:Array(String)})), 'complete',
+        hasAny(path, arrayMap(name -> toUInt32(sipHash64(name)), {ends:Array(String)})), 'complete',
         'open') AS state,
-    happened = length(all_activities) AS whole,
-    happened AS events,
-    arraySlice(all_activities, 1, happened) AS activities,
-    arraySlice(all_waits_us, 1, happened - 1) AS waits_us,
-    arraySlice(all_stamps_us, 1, happened) AS stamps_us,
-    arraySlice(all_sources, 1, happened) AS sources,
-    arraySlice(all_actors, 1, happened) AS actors,
-    arraySlice(all_outcomes, 1, happened) AS outcomes,
-    if(whole = 1, toNullable(all_human_touches), NULL) AS human_touches,
-    date_only,
-    due_at,
-    attributes
-FROM timed
-WHERE happened > 0
+    if(whole = 1, toNullable(all_human_touches), NULL) AS human_touches
+FROM parted

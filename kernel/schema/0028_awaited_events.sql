@@ -12,21 +12,19 @@ WITH
         SELECT
             case_id, state, started_at, ended_at, due_at, attributes,
             date_only > 0 AS is_dated,
+            stamps_us,
             arrayMap(
-                activity -> multiIf(
-                    activity = toUInt32(sipHash64({expect:String})), 2,
-                    has(arrayMap(name -> toUInt32(sipHash64(name)), {unless:Array(String)}), activity), 3,
-                    activity = toUInt32(sipHash64({after:String})), 1,
-                    0),
-                activities) AS kinds,
-            arrayFilter(
-                mark -> mark.1 > 0,
-                arrayZip(kinds, stamps_us, arrayCumSum(kind -> kind = 1, kinds))) AS marks,
-            arrayFilter(
-                (mark, before) -> NOT (mark.1 = 1 AND before = 1),
-                marks,
-                arrayPopBack(arrayPushFront(arrayMap(mark -> mark.1, marks), 0))) AS turns
-        FROM cut_cases(
+                activity -> transform(activity, meant, meanings, 0),
+                activities) AS kinds
+        FROM
+        (
+            SELECT
+                *,
+                arrayMap(
+                    name -> toUInt32(sipHash64(name)),
+                    arrayConcat([{expect:String}], {unless:Array(String)}, [{after:String}])) AS meant,
+                arrayConcat([2], arrayMap(name -> 3, {unless:Array(String)}), [1]) AS meanings
+            FROM cut_cases(
             tenant = {tenant:String},
             process = {process:String},
             since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -43,6 +41,25 @@ WITH
             states = {states:Array(String)},
             ends = {ends:Array(String)},
             cut = {cut:DateTime64(6, 'UTC')})
+        )
+    ),
+    told AS
+    (
+        SELECT
+            * EXCEPT (kinds, stamps_us),
+            arrayFilter(mark -> mark.1 > 0, arrayZip(kinds, stamps_us, arrayCumSum(kind -> kind = 1, kinds))) AS marks
+        FROM marked
+        WHERE has(kinds, 1)
+    ),
+    turned AS
+    (
+        SELECT
+            * EXCEPT (marks),
+            arrayFilter(
+                (mark, before) -> NOT (mark.1 = 1 AND before = 1),
+                marks,
+                arrayPopBack(arrayPushFront(marks.1, 0))) AS turns
+        FROM told
     )
 SELECT
     case_id, state, started_at, ended_at, due_at, attributes, is_dated,
@@ -50,8 +67,8 @@ SELECT
     turn.3 AS nth,
     next.2 AS over_us,
     multiIf(next.1 = 2, 'answered', next.1 = 3, 'ended', 'waiting') AS outcome
-FROM marked
+FROM turned
 ARRAY JOIN
     turns AS turn,
-    if(empty(turns), turns, arrayPushBack(arrayPopFront(turns), (0, toInt64(0), toUInt32(0)))) AS next
+    arrayPushBack(arrayPopFront(turns), (0, toInt64(0), toUInt32(0))) AS next
 WHERE turn.1 = 1

@@ -18,10 +18,11 @@
     │   ├── WarehouseUnavailable       retryable
     │   └── BudgetExceeded             the query passed its limit of time, memory or rows
     ├── AuditBroken                  whoever answers for the installation: the audit is not what was recorded
-    └── StateError                   the operator                       (never the data)
-        ├── StateUnavailable           retryable
-        ├── SpoolFull                  more events wait to be loaded than may   (retryable)
-        └── StateConflict              what was to be added is there already
+    ├── StateError                   the operator                       (never the data)
+    │   ├── StateUnavailable           retryable
+    │   ├── SpoolFull                  more events wait to be loaded than may   (retryable)
+    │   └── StateConflict              what was to be added is there already
+    └── EgressError                  the operator                       (code, retryable; never a path or a header)
 
 A row that cannot become an event raises nothing: it goes to quarantine with its reason and position
 (`ingest.quarantine`). Programming mistakes stay ValueError, TypeError and RuntimeError.
@@ -162,6 +163,16 @@ class StateConflict(StateError):
     reason = "state_conflict"
 
 
+class EgressError(GembascopeError):
+    """A request of ours was not sent, or not answered. `code`: from a closed list, see `kernel.egress.Egress.send`."""
+
+    reason = "egress"
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        self.code, self.retryable = code, retryable
+        super().__init__(message)
+
+
 EXIT_CODES: dict[type[GembascopeError], int] = {
     GembascopeError: 1,
     InputError: 3,
@@ -172,6 +183,7 @@ EXIT_CODES: dict[type[GembascopeError], int] = {
     AccessError: 8,
     StateError: 9,
     AuditBroken: 10,
+    EgressError: 11,
 }
 """Exit code of the command line per error; the nearest ancestor decides. 0 is success, 2 a wrong
 command line, 130 an interrupted command."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kernel.addresses import host_and_port
 from kernel.errors import SettingsError
 
 
@@ -46,6 +48,15 @@ class Settings(BaseSettings):
     behind_tls: bool = Field(
         default=False, description="Visitors come over TLS that ends before this service: cookies are for TLS only."
     )
+    public_url: str | None = Field(
+        default=None,
+        description="Address that people reach this service at, as https://ops.example: for links in alerts.",
+    )
+    egress_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts on your own network, or without TLS, that alerts and playbooks may reach, as JSON: "
+        '["n8n.internal:5678"]. What alerts by apprise reach is listed here too.',
+    )
     api_key: SecretStr | None = Field(
         default=None, description="Key that the SDK sends to a service on another machine, made by `gembascope keys`."
     )
@@ -78,6 +89,22 @@ class Settings(BaseSettings):
         default=5_000_000, ge=1, description="Most events that may wait to be loaded; senders are put off beyond."
     )
     spool_bytes: int = Field(default=4 << 30, ge=1 << 20, description="Most bytes that they may take, as kept.")
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in value:
+            raise ValueError("expected an address such as https://ops.example")
+        return value.rstrip("/")
+
+    @field_validator("egress_hosts")
+    @classmethod
+    def _egress_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            host_and_port(entry)
+        return value
 
     @property
     def for_this_machine(self) -> bool:

@@ -18,8 +18,11 @@ from kernel.state.tables.orchestration import (
     RUN_WAITS,
     RUNS,
 )
+from kernel.state.tables.outbox import ALERT_GROUPS, ALERT_MEMBERS, OUTBOX, RECEIVED_CALLBACKS
 
 __all__ = [
+    "ALERT_GROUPS",
+    "ALERT_MEMBERS",
     "API_KEYS",
     "AUDIT_ANCHORS",
     "AUDIT_CHAINS",
@@ -41,6 +44,8 @@ __all__ = [
     "RUN_STEPS",
     "RUN_VOTES",
     "RUN_WAITS",
+    "OUTBOX",
+    "RECEIVED_CALLBACKS",
     "SESSIONS",
     "USERS",
 ]

@@ -10,13 +10,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import audit, events, export, incidents, ingest, live, processes
+from api.routes import audit, callbacks, events, export, incidents, ingest, live, processes
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
 from kernel.errors import GembascopeError
 from kernel.warehouse import Query
 from mining.view import Views
+from orchestration_hooks.callbacks import Callbacks
 from orchestration_hooks.desk import Desk
 
 ALIVE = Query("alive", "SELECT 1")
@@ -33,11 +34,12 @@ def create_app(
     live_ingest: LiveIngest | None = None,
     audited: AuditReader | None = None,
     desk: Desk | None = None,
+    taking: Callbacks | None = None,
 ) -> FastAPI:
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
-    `live_ingest` takes events at run time, `audited` reads the audit of the tenant, `desk` knows trouble and remedies:
-    without one of them there is nothing at its addresses. `instance` tells this service from others at `/healthz`, so
+    `live_ingest` takes events at run time, `audited` reads the audit of the tenant, `desk` knows trouble and remedies,
+    `taking` takes what external engines send back: without one of them there is nothing at its addresses. `instance` tells this service from others at `/healthz`, so
     that a command finds the one of its home.
     """
     app = FastAPI(
@@ -50,6 +52,7 @@ def create_app(
     )
     upload_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     app.state.views, app.state.clock = views, clock
+    app.state.callbacks = taking
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
     app.state.live = live_ingest
     app.state.audited, app.state.desk = audited, desk
@@ -62,6 +65,7 @@ def create_app(
     app.include_router(export.router)
     app.include_router(audit.router)
     app.include_router(incidents.router)
+    app.include_router(callbacks.router)
 
     live.document(app)
 

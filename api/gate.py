@@ -27,10 +27,12 @@ from api.rates import Rates
 from api.routes.live import EVENTS_BYTES, EVENTS_PATH
 from api.sign_in import FORM_BYTES, SIGN_IN_PATHS, SignIn
 from api.visitors import Visitor, Visitors, csrf_right
-from kernel.access import OPEN, Need, Permission, Principal, acting_as, admits
+from kernel.access import OPEN, SIGNED, Need, Permission, Principal, acting_as, admits
 from kernel.errors import GembascopeError, NotAllowed, SignInRefused
 
 SMALL_BODY_BYTES = 2 << 20
+SIGNED_BODY_BYTES = 256 << 10
+"""Of what nobody who is known sends."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 NOWHERE = "/_nowhere"
@@ -72,7 +74,7 @@ class Gate:
         try:
             answer = self._unfit(scope, headers) or await self._admitted(scope, headers, receive, secure)
         except TooLarge:
-            answer = _too_large(self._limit(scope["path"]))
+            answer = _too_large(self._limit(scope))
         except GembascopeError as error:
             answer = errors.answer(error)
         except Exception as error:
@@ -86,14 +88,18 @@ class Gate:
         """The answer to a request that is refused whoever it is from."""
         if _hostname(headers.get("host", "")) not in self._rules.hosts:
             return problem(421, "host", "this service does not answer to that host name")
-        if announces_more(headers, self._limit(scope["path"])):
-            return _too_large(self._limit(scope["path"]))
+        if announces_more(headers, self._limit(scope)):
+            return _too_large(self._limit(scope))
         return None
 
-    def _limit(self, path: str) -> int:
-        """How many bytes the body of a request to `path` may have."""
+    def _limit(self, scope: Scope) -> int:
+        """How many bytes the body of a request may have."""
+        path = scope["path"]
         if path in SIGN_IN_PATHS:
             return FORM_BYTES
+        found = self._addresses.need(scope.get("method", "GET"), path)
+        if found is not None and found[0] is SIGNED:
+            return SIGNED_BODY_BYTES
         if path == "/api/v1/ingest":
             return self._rules.max_upload_bytes
         return EVENTS_BYTES if path == EVENTS_PATH else SMALL_BODY_BYTES
@@ -112,6 +118,10 @@ class Gate:
         found = self._addresses.need(method, path)
         need, process = found if found is not None else (Permission.READ, "")
         if need is OPEN:
+            return None
+        if need is SIGNED:
+            if self._rates is not None:
+                self._rates.request(None, _address(scope))
             return None
         visitor = await run_in_threadpool(self._rules.visitors.of, headers, secure=secure)
         if self._rates is not None:
@@ -175,7 +185,7 @@ class Gate:
             begun = True
             await send(message)
 
-        limit = self._limit(scope["path"])
+        limit = self._limit(scope)
         try:
             if visitor is None:
                 await self._app(scope, limited(receive, limit), noted)

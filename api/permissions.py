@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.routing import compile_path
 
 from api.routes.events import FRAMES
-from kernel.access import ANY, OPEN, Need, Permission
+from kernel.access import ANY, OPEN, SIGNED, Need, Permission
 from mining.answers import ANSWERS
 
 READ, EXPORT, LOAD, ADMINISTER = Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ADMINISTER
@@ -29,6 +29,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/api/v1/quarantine"): LOAD,
     ("GET", "/api/v1/audit/head"): ADMINISTER,
     ("GET", "/api/v1/audit/{chain}"): ADMINISTER,
+    ("POST", "/api/v1/callbacks/{token}"): SIGNED,
 }
 
 

@@ -30,12 +30,13 @@ class Permission(StrEnum):
 
 
 class Open(Enum):
-    """Needs nothing: whoever asks is answered."""
+    """Nobody need be known."""
 
-    OPEN = "open"
+    OPEN = "open"  # whoever asks is answered
+    SIGNED = "signed"  # what is sent carries its own proof, which the address itself checks
 
 
-OPEN = Open.OPEN
+OPEN, SIGNED = Open.OPEN, Open.SIGNED
 Need = Permission | Open
 """What an address needs."""
 

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 Short = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[Short, StringConstraints(min_length=1)]
-CaseId = Annotated[str, StringConstraints(min_length=1)]
+CaseId = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 
 
 class _Document(BaseModel):

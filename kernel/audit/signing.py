@@ -96,9 +96,8 @@ def rotate_key(settings: Settings) -> tuple[str, str]:
     path = _home(settings) / KEY_FILE
     fresh = path.with_name(f"{KEY_FILE}.{key_id(new.public_key())[:16]}")
     write_once(fresh, _private_pem(new))
-    kept = _keep_public(settings, new.public_key())  # before it signs anything
     os.replace(fresh, path)
-    return old, kept
+    return old, key_id(new.public_key())
 
 
 def public_keys(settings: Settings) -> PublicKeys:

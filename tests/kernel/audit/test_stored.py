@@ -21,7 +21,7 @@ from state_databases import KINDS, empty_database
 
 from kernel.audit.anchors import Anchor, anchor, newest_anchor
 from kernel.audit.chain import FIRST, Head, append, entry_hash
-from kernel.audit.records import StoredAudit
+from kernel.audit.records import Record, StoredAudit
 from kernel.audit.signing import public_keys, sign_head
 from kernel.audit.verify import verify
 from kernel.clock import FixedClock
@@ -85,6 +85,29 @@ def test_eight_who_append_at_once_leave_no_gap_and_no_fork(database: Settings, s
     assert (newest.chains, newest.entries) == (13, 8 * 36)
     found = verify(StoredAudit(state, tenant), tenant)
     assert (found.breaches, found.entries, found.anchors) == ([], 8 * 36, newest.number)
+
+
+def test_an_audit_that_grows_while_it_is_verified_is_not_blamed(
+    state: State, add: Add, settings: Settings, clock: FixedClock, tenant: str
+) -> None:
+    """What is read first was recorded first: between any two reads entries and anchors may come."""
+    add("users"), add("keys")
+    head = sign_head(settings, tenant, anchor(state, tenant, clock), clock.now())
+
+    class Growing(StoredAudit):
+        def anchors(self) -> Iterator[Record]:
+            yield from list(super().anchors())
+            grow()
+
+        def ends(self) -> Iterator[tuple[str, int, str]]:
+            yield from list(super().ends())
+            grow()
+
+    def grow() -> None:
+        add("users"), add("run:1"), add("run:2"), anchor(state, tenant, clock)
+
+    found = verify(Growing(state, tenant), tenant, [head], public_keys(settings))
+    assert (found.breaches, found.entries, found.not_covered) == ([], 8, 6)
 
 
 def test_an_anchor_lists_what_grew_and_nothing_grown_makes_none(

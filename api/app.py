@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import audit, callbacks, events, export, incidents, ingest, live, processes
+from api.routes import audit, callbacks, events, export, incidents, ingest, live, processes, runs
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
@@ -39,8 +39,8 @@ def create_app(
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
     `live_ingest` takes events at run time, `audited` reads the audit of the tenant, `desk` knows trouble and remedies,
-    `taking` takes what external engines send back: without one of them there is nothing at its addresses. `instance` tells this service from others at `/healthz`, so
-    that a command finds the one of its home.
+    `taking` takes what external engines send back: without one of them there is nothing at its addresses. `instance`
+    tells this service from others at `/healthz`, so that a command finds the one of its home.
     """
     app = FastAPI(
         title="Gembascope",
@@ -65,6 +65,7 @@ def create_app(
     app.include_router(export.router)
     app.include_router(audit.router)
     app.include_router(incidents.router)
+    app.include_router(runs.router)
     app.include_router(callbacks.router)
 
     live.document(app)

@@ -11,6 +11,7 @@ from kernel.access import ANY, OPEN, SIGNED, Need, Permission
 from mining.answers import ANSWERS
 
 READ, EXPORT, LOAD, ADMINISTER = Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ADMINISTER
+ACT, APPROVE = Permission.ACT, Permission.APPROVE
 
 NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/healthz"): OPEN,
@@ -30,6 +31,23 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/api/v1/audit/head"): ADMINISTER,
     ("GET", "/api/v1/audit/{chain}"): ADMINISTER,
     ("POST", "/api/v1/callbacks/{token}"): SIGNED,
+    ("GET", "/api/v1/incidents"): READ,
+    ("GET", "/api/v1/incidents/{incident}"): READ,
+    ("GET", "/api/v1/incidents/{incident}/findings"): READ,
+    ("POST", "/api/v1/incidents/{incident}/acknowledge"): ACT,
+    ("POST", "/api/v1/incidents/{incident}/comments"): ACT,
+    ("POST", "/api/v1/incidents/{incident}/owner"): ACT,
+    ("POST", "/api/v1/incidents/{incident}/close"): ACT,
+    ("POST", "/api/v1/incidents/{incident}/runs"): ACT,
+    ("POST", "/api/v1/detection"): ACT,
+    ("GET", "/api/v1/overview"): READ,
+    ("GET", "/api/v1/decisions"): READ,
+    ("GET", "/api/v1/runs"): READ,
+    ("GET", "/api/v1/runs/{run}"): READ,
+    ("POST", "/api/v1/runs/{run}/decisions"): APPROVE,
+    ("POST", "/api/v1/runs/{run}/cancel"): ACT,
+    ("POST", "/api/v1/runs/{run}/requeue"): ACT,
+    ("POST", "/api/v1/runs/{run}/settle"): ACT,
 }
 
 

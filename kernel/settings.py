@@ -89,6 +89,7 @@ class Settings(BaseSettings):
         default=5_000_000, ge=1, description="Most events that may wait to be loaded; senders are put off beyond."
     )
     spool_bytes: int = Field(default=4 << 30, ge=1 << 20, description="Most bytes that they may take, as kept.")
+
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:

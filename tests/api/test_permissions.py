@@ -27,7 +27,16 @@ from kernel.warehouse import Warehouse
 
 TENANT = "permissions"
 NEEDS = API_NEEDS | PAGES_NEED
-FILLED = {"process": "returns", "case_id": "1", "chain": "users", "package": "dash", "path": "x", "token": "x"}
+FILLED = {
+    "process": "returns",
+    "case_id": "1",
+    "chain": "users",
+    "package": "dash",
+    "path": "x",
+    "token": "x",
+    "incident": "x",
+    "run": "x",
+}
 
 
 @pytest.fixture(scope="module")

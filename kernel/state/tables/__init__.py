@@ -36,7 +36,9 @@ __all__ = [
     "METADATA",
     "MUTES",
     "ONE_USE_TOKENS",
+    "OUTBOX",
     "PLAYBOOKS",
+    "RECEIVED_CALLBACKS",
     "RUNS",
     "RUN_CASES",
     "RUN_EVENTS",
@@ -44,8 +46,6 @@ __all__ = [
     "RUN_STEPS",
     "RUN_VOTES",
     "RUN_WAITS",
-    "OUTBOX",
-    "RECEIVED_CALLBACKS",
     "SESSIONS",
     "USERS",
 ]

@@ -34,6 +34,13 @@ class Incident:
     acknowledged_by: str | None
     resolved_at: datetime | None
     resolution: str | None
+    told: str
+    """As `signature` was when people were last told; "" before the first time."""
+
+    @property
+    def signature(self) -> str:
+        """What people are told of: when it changes, they are told anew."""
+        return f"{self.state}:{self.severity.value}:{self.findings}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +76,5 @@ def incident_of(row: Row[Any]) -> Incident:
         acknowledged_by=row.acknowledged_by,
         resolved_at=row.resolved_at,
         resolution=row.resolution,
+        told=row.told,
     )

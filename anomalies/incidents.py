@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Update, func, select
+from sqlalchemy import Connection, Row, String, Update, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anomalies.incident import Incident, Note, incident_of
@@ -75,6 +75,7 @@ class Incidents:
                 "since": since,
                 "last_found_at": now,
                 "findings": 0,
+                "told": "",
             }
             added = insert.values(row).on_conflict_do_nothing().returning(_COLUMNS.incident_id)
             if connection.execute(added).scalar_one_or_none() is not None:
@@ -227,6 +228,22 @@ class Incidents:
         )
         with self._state.reading() as connection:
             return list(connection.execute(asked).scalars())
+
+    def untold(self) -> list[Incident]:
+        """Those that changed since people were last told of them, the oldest first. One that was opened just now, and
+        whose findings are not counted yet, is not among them."""
+        now = _COLUMNS.state + ":" + _COLUMNS.severity + ":" + cast(_COLUMNS.findings, String)
+        asked = (
+            select(INCIDENTS)
+            .where(_COLUMNS.tenant == self._tenant, _COLUMNS.findings > 0, _COLUMNS.told != now)
+            .order_by(_COLUMNS.opened_at, _COLUMNS.incident_id)
+        )
+        with self._state.reading() as connection:
+            return [incident_of(row) for row in connection.execute(asked)]
+
+    def told(self, connection: Connection, incident: Incident) -> None:
+        """Note, within the transaction in which it is told, that people are told of it as it was read."""
+        connection.execute(self._update(incident.id).values(told=incident.signature))
 
     def notes(self, incident: str) -> list[Note]:
         """What was said and done about an incident, in order; `NotFound` where there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -13,15 +14,31 @@ from fastapi import FastAPI
 
 from dashboards import layout
 from dashboards.cache import Reader
-from dashboards.pages import case, cases, filters, head, map, variants
+from dashboards.pages import (
+    case,
+    cases,
+    filters,
+    head,
+    incident,
+    incidents,
+    map,
+    overview,
+    remediation,
+    sla,
+    variants,
+)
 from dashboards.server import our_backend
 from dashboards.url_state import PageState, link, parse
 from kernel.access import present
 from kernel.errors import DefinitionError, InputError
+from orchestration_hooks.desk import Desk
 
 log = logging.getLogger(__name__)
 
 PAGES: tuple[ModuleType, ...] = (map, variants, cases, case)
+"""What every service shows."""
+DESK_PAGES: tuple[ModuleType, ...] = (overview, sla, incidents, incident, remediation)
+"""What a service shows that knows of trouble and remedies."""
 INDEX = """<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -39,8 +56,16 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(app: FastAPI, reader: Reader, *, csrf_cookie: str = "_csrf_token", title: str = "Gembascope") -> None:
-    """Add the pages of one tenant to `app`: `/`, `/map`, `/variants`, `/cases`, `/case` and what these load.
+def mount(
+    app: FastAPI,
+    reader: Reader,
+    desk: Desk | None = None,
+    *,
+    csrf_cookie: str = "_csrf_token",
+    title: str = "Gembascope",
+) -> None:
+    """Add the pages of one tenant to `app`: `/map`, `/variants`, `/cases`, `/case` and what these load; with a `desk`
+    also `/overview`, `/sla`, `/incidents`, `/incident` and `/remediation`. `/` is the overview, else the map.
 
     Call it before the first request, after all other routes and middleware: the pages' own middleware goes inside
     all that is there. Every other address stays with the app. The hashes of the inline scripts, for a content
@@ -64,12 +89,15 @@ def mount(app: FastAPI, reader: Reader, *, csrf_cookie: str = "_csrf_token", tit
             compress=False,
         )
     dash.layout = layout.shell(title)
-    _register_frame(dash, reader)
+    shown = PAGES if desk is None else (*DESK_PAGES, *PAGES)
+    _register_frame(dash, reader, shown)
     for page in (head, filters, *PAGES):
         page.register(dash, reader)
+    for page in DESK_PAGES if desk is not None else ():
+        page.register(dash, reader, desk)
     # Dash would do this with the first page that it serves itself; pages of ours may come first.
     dash._setup_server()
-    for path in ("/", *(path for page in PAGES for path in page.PATHS if path != "/")):
+    for path in ("/", *(path for page in shown for path in page.PATHS if path != "/")):
         dash.backend.add_page(dash, path)
     dash.backend.add_not_found(dash)
     app.state.dash = dash
@@ -81,11 +109,14 @@ def csp_hashes(app: FastAPI) -> list[str]:
     return list(dict.fromkeys(app.state.dash.csp_hashes()))
 
 
-def _register_frame(dash: Any, reader: Reader) -> None:
+def _register_frame(dash: Any, reader: Reader, pages: Sequence[ModuleType]) -> None:
+    served = {path for page in pages for path in page.PATHS}
+    entries = [(at, label) for at, label in layout.NAVIGATION if at in served]
+
     def page(path: str, search: str | None) -> layout.Children:
-        shown = next((page for page in PAGES if path in page.PATHS), None)
+        shown = next((page for page in pages if path in page.PATHS), None)
         if shown is None:
-            there = [html.Li(html.A(label, href=at, className="go")) for at, label in layout.NAVIGATION]
+            there = [html.Li(html.A(label, href=at, className="go")) for at, label in entries]
             said = layout.empty("There is no such page", html.P("These are there:"), html.Ul(there, className="chips"))
             return [html.H1("What are you looking for?"), said]
         return shown.skeleton_of(_state_or_plain(search))
@@ -102,10 +133,11 @@ def _register_frame(dash: Any, reader: Reader) -> None:
         known = {item.id for item in definitions}
         current = state.process or (definitions[0].id if definitions else None)
         plain = PageState(process=state.process, view=state.view, filters=state.filters)
-        links = [(at, label, link(at, plain)) for at, label in layout.NAVIGATION]
+        links = [(at, label, link(at, plain)) for at, label in entries]
         principal = present()
         person = principal.name if principal is not None and principal.kind == "user" else None
-        return layout.navigation(path, links, person), offered, current if current in known else None, current
+        here = layout.HERE.get(path, path) if path != "/" else pages[0].PATHS[-1]
+        return layout.navigation(here, links, person), offered, current if current in known else None, current
 
     dash.callback(
         Output("navigation", "children"),

@@ -20,7 +20,17 @@ from kernel.errors import DefinitionError, GembascopeError, InputError
 Component = Any
 Children = Any
 
-NAVIGATION = (("/map", "Process map"), ("/variants", "Variants"), ("/cases", "Cases"))
+NAVIGATION = (
+    ("/overview", "Overview"),
+    ("/sla", "SLA & exceptions"),
+    ("/incidents", "Incidents"),
+    ("/remediation", "Remediation"),
+    ("/map", "Process map"),
+    ("/variants", "Variants"),
+    ("/cases", "Cases"),
+)
+HERE = {"/case": "/cases", "/incident": "/incidents"}
+"""Of pages without an entry the one that they belong to."""
 NAME_LENGTH = 60
 STATES = {"open": "Open", "complete": "Complete", "unknown": "Not known"}
 """What pages call the states of a case."""
@@ -119,9 +129,8 @@ def aria(**named: str) -> dict[str, Any]:
     return {f"aria-{word}": value for word, value in named.items()}
 
 
-def navigation(path: str, links: Sequence[tuple[str, str, str]], person: str | None = None) -> list[Component]:
-    """The entries of the navigation; `links` are (path, label, address). `person`: who is signed in, and may leave."""
-    here = {"/": "/map", "/case": "/cases"}.get(path, path)
+def navigation(here: str, links: Sequence[tuple[str, str, str]], person: str | None = None) -> list[Component]:
+    """The entries of the navigation, `here` the one shown now; `links` are (path, label, address). `person`: who is signed in, and may leave."""
     entries = [
         html.Li(html.A(label, href=address, className="go", **(aria(current="page") if at == here else {})))
         for at, label, address in links

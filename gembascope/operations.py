@@ -103,7 +103,7 @@ def operations(
         engine,
         incidents,
         detection,
-        Callbacks(state, tenant, tokens, connections, secrets, lease_clock, signal),
+        Callbacks(state, tenant, tokens, connections, secrets, clock, signal, lease_clock),
         effects,
         public_url,
     )

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import uvicorn
@@ -21,12 +21,14 @@ from api.rates import Buckets, Rates
 from api.visitors import CSRF_COOKIE, Visitors
 from dashboards.cache import Reader
 from dashboards.warming import warmed
+from gembascope.background import Background, working
+from gembascope.operations import Operations, operations
 from gembascope.service import Service, announced, instance_of
 from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
-from kernel.clock import Clock
+from kernel.clock import Clock, SystemClock
 from kernel.errors import SettingsError
 from kernel.identity.directory import Directory
 from kernel.settings import Settings
@@ -42,9 +44,10 @@ def build_app(
     *,
     local_token: str,
     live: LiveIngest | None = None,
+    working_on: Operations | None = None,
 ) -> FastAPI:
     """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`; `live`
-    takes events. The caller closes them after the app."""
+    takes events, and `working_on` is what watches and acts. The caller closes them after the app."""
     from dashboards.app import mount  # Dash takes a second to import
     from dashboards.permissions import NEEDS as PAGES_NEED
 
@@ -75,8 +78,10 @@ def build_app(
         instance=instance,
         live_ingest=live,
         audited=AuditReader(directory.state, settings, opened.clock),
+        desk=working_on.desk if working_on is not None else None,
+        taking=working_on.callbacks if working_on is not None else None,
     )
-    mount(app, reader, csrf_cookie=CSRF_COOKIE)
+    mount(app, reader, working_on.desk if working_on is not None else None, csrf_cookie=CSRF_COOKIE)
     hashes.extend(app.state.csp_script_hashes)
     return app
 
@@ -116,15 +121,17 @@ def _run(
     url = f"http://{shown}:{port}"
     token = secrets.token_urlsafe(32)
     reader = Reader(workspace.views)
-    with (
-        _ended_by_signal(),
-        Directory(settings, workspace.clock) as directory,
-        taking_events(workspace) as live,
-        warmed(reader) as mounted,
-    ):
+    with _ended_by_signal(), ExitStack() as stack:
+        # People and keys live on the clock of the machine, whatever a demo's clock says.
+        directory = stack.enter_context(Directory(settings, SystemClock()))
+        known = operations(workspace, directory.state, address=_reachable(url, host))
+        background = Background(known)
+        live = stack.enter_context(taking_events(workspace, on_loaded=[background.noticed]))
+        stack.enter_context(working(background, live))
+        mounted = stack.enter_context(warmed(reader))
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None
-        app = build_app(workspace, settings, reader, directory, local_token=token, live=live)
+        app = build_app(workspace, settings, reader, directory, local_token=token, live=live, working_on=known)
         mounted(app)
         config = uvicorn.Config(
             app,

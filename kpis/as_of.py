@@ -17,6 +17,15 @@ def as_of(view: ProcessView, clock: Clock) -> datetime:
     without events is at the clock's now too. All cases count, whatever the view is limited to. Asked anew each time:
     the first live event changes it. Cost: one column of the events of its sources, while none of them was live.
     """
+    live, last = _told(view)
+    return clock.now() if live or last is None else last
+
+
+def is_live(view: ProcessView) -> bool:
+    """Whether one of the sources of a process has ever sent an event live: of history alone nobody is paged."""
+    return _told(view)[0]
+
+
+def _told(view: ProcessView) -> tuple[bool, datetime | None]:
     found = view.warehouse.query(load_query(__file__, "live_sources"), view.scope).row(0, named=True)
-    last: datetime | None = found["last_at"]
-    return clock.now() if found["live"] or last is None else last
+    return bool(found["live"]), found["last_at"]

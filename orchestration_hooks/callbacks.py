@@ -104,7 +104,10 @@ class Callbacks:
         secrets: Secrets,
         clock: Clock,
         signal: Signal,
+        machine_clock: Clock | None = None,
     ) -> None:
+        """`clock` is that of business, on which steps wait; `machine_clock` that of who signs, the same by default."""
+        self._machine_clock = machine_clock or clock
         self._state, self._tenant, self._tokens = state, tenant, tokens
         self._connections, self._secrets, self._clock, self._signal = connections, secrets, clock, signal
 
@@ -128,6 +131,7 @@ class Callbacks:
         waiting = self._tokens.read(token)
         if waiting is None or waiting.tenant != self._tenant or waiting.expires_at <= now:
             raise _nothing()
+        now = self._machine_clock.now()
         message_id = verified_id(self._keys(waiting.connection), headers, body, now)
         content = _content(body)
         self._received(waiting.connection, message_id, now)

@@ -4,7 +4,7 @@
   "use strict";
 
   const HOME_VIEW = "time";
-  const TITLES = { "/variants": "Which ways do cases run?", "/cases": "Which cases are these?", "/case": "Case" };
+  const TITLES = { "/": "What needs me now?", "/overview": "What needs me now?", "/sla": "What is late, and what does it cost?", "/incidents": "What broke, and who has it?", "/incident": "Incident", "/remediation": "What waits for a decision?", "/variants": "Which ways do cases run?", "/cases": "Which cases are these?", "/case": "Case" };
 
   function query() {
     return new URLSearchParams(window.location.search);

@@ -30,6 +30,7 @@ INCIDENTS = Table(
     Column("acknowledged_by", String(64)),
     Column("resolved_at", Instant),
     Column("resolution", String(32)),  # cured | withdrawn | closed by a person
+    Column("told", String(64), nullable=False),  # state:severity:findings as they were when people were last told
     UniqueConstraint("tenant", "open_key"),
     Index(None, "tenant", "state", "process"),
 )

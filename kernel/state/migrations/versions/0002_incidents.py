@@ -45,6 +45,7 @@ def upgrade() -> None:
         Column("acknowledged_by", String(64)),
         Column("resolved_at", BigInteger),
         Column("resolution", String(32)),
+        Column("told", String(64), nullable=False),
         PrimaryKeyConstraint("tenant", "incident_id", name="pk_incidents"),
         UniqueConstraint("tenant", "open_key", name="uq_incidents_tenant_open_key"),
     )

@@ -1,0 +1,87 @@
+"""What became of incidents, passed on: to who is told of it, and to the playbooks that open by themselves.
+
+It is told in the transaction that notes that it was: killed before, it is told again; a playbook that was asked for
+already counts it once more and opens nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from anomalies.incident import Incident
+from anomalies.incident_desk import IncidentLine
+from kernel.errors import GembascopeError
+from kernel.findings import Severity
+from kernel.state.database import State
+from kpis.as_of import is_live
+from orchestration_hooks.alerts.alerter import Alerter
+from orchestration_hooks.alerts.news import IncidentNews, NewsState
+from orchestration_hooks.desk import Desk, subject_of
+from orchestration_hooks.opening import Opened
+
+log = logging.getLogger("gembascope.telling")
+BEGINS = (NewsState.OPENED, NewsState.GREW)
+
+
+def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str, Mapping[tuple[str, str], Opened]]:
+    """Tell of every incident that changed since it was last told of; the runs that were asked for, by incident.
+
+    `now` is that of business: windows and pauses of alerts are counted on it.
+    """
+    opened: dict[str, Mapping[tuple[str, str], Opened]] = {}
+    for incident in desk.incidents.incidents.untold():
+        line = desk.incidents.line(incident.id)
+        what = news_state(incident)
+        if what in BEGINS:
+            opened[incident.id] = desk.engine.opening.consider(desk.playbooks(), [subject_of(line, desk.link)])
+        told = news(line, what, backfill=not _live(desk, incident.process))
+        with state.writing() as connection:
+            alerter.take(connection, told, now)
+            desk.incidents.incidents.told(connection, incident)
+    with state.writing() as connection:
+        alerter.flush(connection, now)
+    return opened
+
+
+def news_state(incident: Incident) -> NewsState:
+    """What became of an incident since it was last told of."""
+    if incident.state == "resolved":
+        return NewsState.RESOLVED
+    if not incident.told:
+        return NewsState.OPENED
+    state, severity, findings = incident.told.split(":")
+    if incident.severity.rank > Severity(severity).rank or incident.findings > int(findings):
+        return NewsState.GREW
+    return NewsState.ACKNOWLEDGED if incident.state == "acknowledged" and state != incident.state else NewsState.GREW
+
+
+def news(line: IncidentLine, what: NewsState, *, backfill: bool) -> IncidentNews:
+    """An incident as alerts are told of it."""
+    incident = line.incident
+    return IncidentNews(
+        incident_id=incident.id,
+        state=what,
+        title=incident.title,
+        kind=incident.kind.value,
+        severity=incident.severity,
+        process=incident.process,
+        cases=line.cases,
+        since=line.since or incident.since,
+        value=dict(line.value),
+        unpriced=line.unpriced,
+        deadline=line.deadline,
+        suspect=incident.suspect,
+        owner=incident.owner,
+        dependency_owner=incident.dependency_owner,
+        backfill=backfill,
+    )
+
+
+def _live(desk: Desk, process: str) -> bool:
+    try:
+        return is_live(desk.views.view(process))
+    except GembascopeError as error:
+        log.warning("whether %s is live cannot be told: %s", process, error)
+        return False

@@ -109,12 +109,12 @@ def csp_hashes(app: FastAPI) -> list[str]:
     return list(dict.fromkeys(app.state.dash.csp_hashes()))
 
 
-def _register_frame(dash: Any, reader: Reader, pages: Sequence[ModuleType]) -> None:
-    served = {path for page in pages for path in page.PATHS}
+def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]) -> None:
+    served = {path for page in shown_pages for path in page.PATHS}
     entries = [(at, label) for at, label in layout.NAVIGATION if at in served]
 
     def page(path: str, search: str | None) -> layout.Children:
-        shown = next((page for page in pages if path in page.PATHS), None)
+        shown = next((page for page in shown_pages if path in page.PATHS), None)
         if shown is None:
             there = [html.Li(html.A(label, href=at, className="go")) for at, label in entries]
             said = layout.empty("There is no such page", html.P("These are there:"), html.Ul(there, className="chips"))
@@ -136,7 +136,7 @@ def _register_frame(dash: Any, reader: Reader, pages: Sequence[ModuleType]) -> N
         links = [(at, label, link(at, plain)) for at, label in entries]
         principal = present()
         person = principal.name if principal is not None and principal.kind == "user" else None
-        here = layout.HERE.get(path, path) if path != "/" else pages[0].PATHS[-1]
+        here = layout.HERE.get(path, path) if path != "/" else shown_pages[0].PATHS[-1]
         return layout.navigation(here, links, person), offered, current if current in known else None, current
 
     dash.callback(

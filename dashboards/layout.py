@@ -130,7 +130,8 @@ def aria(**named: str) -> dict[str, Any]:
 
 
 def navigation(here: str, links: Sequence[tuple[str, str, str]], person: str | None = None) -> list[Component]:
-    """The entries of the navigation, `here` the one shown now; `links` are (path, label, address). `person`: who is signed in, and may leave."""
+    """The entries of the navigation, `here` the one shown now; `links` are (path, label, address). `person`: who is
+    signed in, and may leave."""
     entries = [
         html.Li(html.A(label, href=address, className="go", **(aria(current="page") if at == here else {})))
         for at, label, address in links

@@ -14,7 +14,7 @@ from api.touched import refresh_touched
 from ingest.load import Load, LoadReport, LoadRequest
 from ingest.mapping import Mapping
 from kernel.clock import Clock
-from kernel.errors import InputError
+from kernel.errors import DefinitionError, InputError, NotFound
 from kernel.process import CaseAttribute, ProcessDefinition, Processes, write_process
 from kernel.warehouse import Warehouse
 from mining.answers import readiness
@@ -113,13 +113,14 @@ def load_file(
 def define_processes(
     warehouse: Warehouse, processes: Processes, request: LoadRequest, report: LoadReport
 ) -> list[ProcessDefinition]:
-    """The processes of a load, those that are new written to the home: `ID` for a log with one case per event, and
-    `ID.TYPE` for each other object type."""
+    """The processes of a load, those that are new written to the home: `ID` for a log with one case per event, or for
+    the object type that the definition of `ID` in the home names, and `ID.TYPE` for each other object type."""
+    own_type = _own_type(processes, request)
     definitions = []
     taken: dict[str, str] = {}
     for object_type in report.object_types:
         process = request.process
-        if object_type != request.object_type:
+        if object_type != own_type:
             process = f"{request.process}.{_slug(object_type, taken)}"[:120]
         path = processes.folder / f"{process}.yaml"
         if path.exists():
@@ -128,13 +129,21 @@ def define_processes(
         names = segmenting_attributes(warehouse, request.tenant, object_type)
         definition = ProcessDefinition(
             id=process,
-            title=process if object_type == request.object_type else f"{request.process}: {object_type}",
+            title=process if object_type == own_type else f"{request.process}: {object_type}",
             object_type=object_type,
             case_attributes=tuple(CaseAttribute(name=name) for name in names),
         )
         write_process(processes.folder, definition)
         definitions.append(definition)
     return definitions
+
+
+def _own_type(processes: Processes, request: LoadRequest) -> str:
+    """The object type whose objects are the cases of the process that the load names."""
+    try:
+        return processes.get(request.process).object_type
+    except (NotFound, DefinitionError):  # a wrong definition says so where it is used
+        return request.object_type
 
 
 def _slug(object_type: str, taken: dict[str, str]) -> str:

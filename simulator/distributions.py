@@ -221,3 +221,14 @@ def case_attributes(rng: np.random.Generator, placed_us: Int64s) -> pl.DataFrame
         *(pl.when(pl.col("channel") == channel).then(pl.col(channel)) for channel in METHODS),
     )
     return cases.select("channel", "region", "carrier", "customer_segment", method.alias("payment_method"))
+
+
+def laid_out_alike(events: pl.DataFrame) -> pl.DataFrame:
+    """The same rows in memory laid out by their values alone.
+
+    Threads decide where polars keeps the bytes of longer strings, and Arrow files show it. Arrow's older
+    string layout, text after text, leaves no such choice.
+    """
+    alike = pl.from_arrow(events.to_arrow(compat_level=pl.CompatLevel.oldest()), schema=events.schema)
+    assert isinstance(alike, pl.DataFrame)  # a table gives a frame, an array would give a series
+    return alike

@@ -30,6 +30,7 @@ from simulator.distributions import (
     case_attributes,
     chance,
     first_in_first_out,
+    laid_out_alike,
     lognormal_us,
     named,
     people,
@@ -105,7 +106,7 @@ def order_to_cash(*, orders: int = 20_000, days: int = 90, seed: int = 7, end: d
     _fulfil(run)
     slow_carrier = _ship(run)
     slow_clerk = _return(run, cents)
-    events = _laid_out_alike(run.events())
+    events = laid_out_alike(run.events())
     cases = events.group_by("order_id").agg(pl.col("activity"), last=pl.col("activity").last())
     truth = {
         "process": "order-to-cash",
@@ -228,17 +229,6 @@ class _Run:
                 *(pl.lit(self.cases[name]).gather(pl.col("row")).alias(name) for name in self.cases.columns),
             )
         )
-
-
-def _laid_out_alike(events: pl.DataFrame) -> pl.DataFrame:
-    """The same rows in memory laid out by their values alone.
-
-    Threads decide where polars keeps the bytes of longer strings, and Arrow files show it. Arrow's older
-    string layout, text after text, leaves no such choice.
-    """
-    alike = pl.from_arrow(events.to_arrow(compat_level=pl.CompatLevel.oldest()), schema=events.schema)
-    assert isinstance(alike, pl.DataFrame)  # a table gives a frame, an array would give a series
-    return alike
 
 
 def _column(name: str, value: str | pl.Series) -> pl.Expr | pl.Series:

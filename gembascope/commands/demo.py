@@ -1,84 +1,55 @@
-"""`gembascope demo`: a retailer's log, made from a seed, loaded, read and served."""
+"""`gembascope demo`: a retailer's logs, made from a seed, loaded, read and served."""
 
 from __future__ import annotations
 
-import tempfile
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Annotated, Any
 
-import polars as pl
 import typer
 
-from api.loading import IngestOptions
 from gembascope import render
 from gembascope.commands.options import Home, Json, console, print_json
 from gembascope.commands.serve import Host, Port
+from gembascope.demonstration import (
+    END,
+    EVENTS_PER_DAILY_RETURN,
+    EVENTS_PER_ORDER,
+    ORDER_TO_CASH,
+    load_orders,
+    load_returns,
+)
 from gembascope.workspace import Workspace, open_workspace
-from ingest.mapping import Mapping
 from kernel.clock import SystemClock
-from kernel.process import ProcessDefinition, Processes, write_process
-from kernel.promise import Promise
 from kernel.settings import Settings, load_settings
 from mining.answers import Document
-from simulator.order_to_cash import DemoLog, order_to_cash
+from simulator.order_to_cash import order_to_cash
+from simulator.retailer import RETURN_TO_REFUND
+from simulator.return_to_refund import return_to_refund
 
 app = typer.Typer()
-
-PROCESS = "order-to-cash"
-END = datetime(2026, 3, 31, 18, 0, tzinfo=timezone.utc)
-"""The demo's last instant: fixed, so that a second run makes the same log and adds nothing."""
-
-EVENTS_PER_ORDER = 14.4
-CASE_COLUMNS = ("channel", "region", "carrier", "customer_segment", "payment_method")
-MAPPING = Mapping(
-    case="order_id",
-    activity="activity",
-    time="occurred_at",
-    event_id="event_id",
-    source="system",
-    actor="actor",
-    actor_kind="actor_kind",
-    outcome="outcome",
-    error_code="error_code",
-    value="value",
-    currency="currency",
-    case_columns=CASE_COLUMNS,
-)
-REFUND = Promise.model_validate(
-    {
-        "name": "refund within five working days of receipt",
-        "from": "Return received",
-        "to": "Refund paid",
-        "within": "5 working days",
-    }
-)
-CALENDAR = """# The hours of the returns centre: the demo's promise is counted on them.
-id: returns_center
-timezone: Europe/Berlin
-hours: {mon: [07:00-19:00], tue: [07:00-19:00], wed: [07:00-19:00], thu: [07:00-19:00], fri: [07:00-17:00]}
-holidays: {2026-01-01: New Year, 2026-04-03: Good Friday, 2026-04-06: Easter Monday}
-"""
 
 
 @app.command("demo")
 def demo_(
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages afterwards.")] = True,
-    events: Annotated[int, typer.Option(help="About how many events.", min=15, max=20_000_000)] = 288_000,
+    events: Annotated[int, typer.Option(help="About how many events of orders.", min=15, max=20_000_000)] = 288_000,
     seed: Annotated[int, typer.Option(help="Another seed makes another retailer.", min=0)] = 7,
     host: Host = None,
     port: Port = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Make a retailer's log, load it, say what it shows, and serve it."""
+    """Make a retailer's logs, load them, say what they show, and serve them."""
     settings = load_settings(home=home, host=host, port=port)
-    made = order_to_cash(orders=max(1, round(events / EVENTS_PER_ORDER)), days=90, seed=seed, end=END)
+    orders = order_to_cash(orders=max(1, round(events / EVENTS_PER_ORDER)), days=90, seed=seed, end=END)
+    returns = return_to_refund(end=END, per_day=max(1, round(events / EVENTS_PER_DAILY_RETURN)), seed=seed)
     opened = open_workspace(settings)
     try:
-        report = _load(opened, settings, made, seed)
+        report = load_orders(opened, settings, orders)
         found = _look(opened)
-        document = {"ingest": report, **found, "truth": made.truth["bottlenecks"]}
+        document = {"ingest": report, **found, "truth": orders.truth["bottlenecks"]}
+        report = load_returns(opened, settings, returns)
+        log = opened.answer("log", RETURN_TO_REFUND, {}, {})
+        document["returns"] = {"ingest": report, "log": log, "truth": returns.truth}
         if json:
             print_json(document)
         else:
@@ -97,47 +68,15 @@ def demo_(
         console().print("A service holds this home already; its pages show this log.")
 
 
-def _load(opened: Workspace, settings: Settings, made: DemoLog, seed: int) -> Document:
-    """Write the log to a file and load it, as any other log is loaded."""
-    processes = Processes(settings.home.expanduser(), settings.tenant)
-    truth = made.truth
-    definition = ProcessDefinition(
-        id=PROCESS,
-        title="Order to cash",
-        object_type=f"case:{PROCESS}",
-        order=tuple(truth["order"]),
-        start=tuple(truth["starts"]),
-        end=tuple(truth["ends"]),
-        owner="operations",
-        calendar="returns_center",
-        promises=(REFUND,),
-    )
-    calendar = processes.calendar_folder / "returns_center.yaml"
-    if not calendar.exists():
-        calendar.parent.mkdir(parents=True, exist_ok=True)
-        calendar.write_text(CALENDAR, encoding="utf-8")
-    write_process(processes.folder, definition)
-    with tempfile.TemporaryDirectory(prefix="gembascope-demo-") as scratch:
-        path = Path(scratch) / f"order-to-cash-seed-{seed}.parquet"
-        made.events.with_columns(pl.col("value").cast(pl.String)).write_parquet(path)
-        options = IngestOptions(process=PROCESS, source="demo", file_name=path.name, mapping=MAPPING)
-        return opened.ingest(path, options)
-
-
 def _look(opened: Workspace) -> dict[str, Any]:
-    bottlenecks = opened.answer("bottlenecks", PROCESS, {}, {"top": "2"})["bottlenecks"]
-    variants = opened.answer("variants", PROCESS, {}, {"top": "1"})
-    return {"log": opened.answer("log", PROCESS, {}, {}), "bottlenecks": bottlenecks, "variants": variants}
+    bottlenecks = opened.answer("bottlenecks", ORDER_TO_CASH, {}, {"top": "2"})["bottlenecks"]
+    variants = opened.answer("variants", ORDER_TO_CASH, {}, {"top": "1"})
+    return {"log": opened.answer("log", ORDER_TO_CASH, {}, {}), "bottlenecks": bottlenecks, "variants": variants}
 
 
 def _tell(found: Document) -> None:
     out = console()
-    log, report = found["log"], found["ingest"]
-    state = "loaded before, nothing added" if report["already_loaded_at"] else f"loaded in {report['seconds']:.1f} s"
-    out.print(
-        f"Order to cash: {log['cases']:,} orders, {log['events']:,} events, {log['variants']:,} variants, "
-        f"{log['open']:,} orders open ({state})."
-    )
+    out.print(_summary("Order to cash", "orders", found))
     first = found["variants"]["variants"][0]
     median = render.seconds(first["p50_s"])
     out.print(f"The most common path takes {first['share']:.0%} of the orders, {median} at the median.")
@@ -146,7 +85,17 @@ def _tell(found: Document) -> None:
         lost, half = f"{step['hours_over_target']:,.0f}", render.seconds(step["p50_s"])
         out.print(f"  {rank}. {step['source']} → {step['target']}", soft_wrap=True)
         out.print(f"     {lost} hours over the usual wait; {step['cases']:,} orders, half of them wait over {half}")
+    out.print(_summary("Return to refund", "returns", found["returns"]))
     out.print("Ask further: gembascope cases order-to-cash · gembascope variants order-to-cash")
+
+
+def _summary(title: str, cases: str, found: Document) -> str:
+    log, report = found["log"], found["ingest"]
+    state = "loaded before, nothing added" if report["already_loaded_at"] else f"loaded in {report['seconds']:.1f} s"
+    return (
+        f"{title}: {log['cases']:,} {cases}, {log['events']:,} events, {log['variants']:,} variants, "
+        f"{log['open']:,} {cases} open ({state})."
+    )
 
 
 def _invite(url: str, first_admin: str | None, settings: Settings) -> None:

@@ -1,0 +1,105 @@
+"""The demo's logs, and how each is loaded: as any other file is.
+
+Both are loaded whole as backfill, which alerts nobody; what happens after `END` comes live (`simulator.returns_shop`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import polars as pl
+
+from api.loading import IngestOptions
+from gembascope.workspace import Workspace
+from ingest.mapping import Mapping
+from kernel.process import ProcessDefinition, Processes, write_process
+from kernel.promise import Promise
+from kernel.settings import Settings
+from mining.answers import Document
+from simulator.order_to_cash import DemoLog
+from simulator.retailer import RETURN_TO_REFUND, RETURNS_CENTER, install
+from simulator.return_to_refund import ReturnsLog
+from simulator.returns_shop import OBJECT_TYPE
+
+ORDER_TO_CASH = "order-to-cash"
+END = datetime(2026, 3, 31, 18, 0, tzinfo=timezone.utc)
+"""The demo's last instant: fixed, so that a second run makes the same logs and adds nothing."""
+
+EVENTS_PER_ORDER = 14.4
+EVENTS_PER_DAILY_RETURN = 2_880
+"""Of the orders' 288,000 events: a hundred returns a day beside 20,000 orders."""
+
+_COLUMNS = {
+    "activity": "activity",
+    "time": "occurred_at",
+    "event_id": "event_id",
+    "source": "system",
+    "actor": "actor",
+    "actor_kind": "actor_kind",
+    "outcome": "outcome",
+    "error_code": "error_code",
+    "value": "value",
+    "currency": "currency",
+}
+ORDERS_MAPPING = Mapping.model_validate(
+    {
+        **_COLUMNS,
+        "case": "order_id",
+        "case_columns": ("channel", "region", "carrier", "customer_segment", "payment_method"),
+    }
+)
+RETURNS_MAPPING = Mapping.model_validate(
+    {
+        **_COLUMNS,
+        "case": "return_id",
+        "case_type": OBJECT_TYPE,
+        "attribute_names": {"refund_currency": "currency"},  # what is promised to the case, beside the event's money
+    }
+)
+REFUND = Promise.model_validate(
+    {
+        "name": "refund within five working days of receipt",
+        "from": "Return received",
+        "to": "Refund paid",
+        "within": "5 working days",
+    }
+)
+
+
+def load_orders(opened: Workspace, settings: Settings, made: DemoLog) -> Document:
+    """Define the process unless it is defined, and load the log; the document of `ingest`."""
+    truth = made.truth
+    definition = ProcessDefinition(
+        id=ORDER_TO_CASH,
+        title="Order to cash",
+        object_type=f"case:{ORDER_TO_CASH}",
+        order=tuple(truth["order"]),
+        start=tuple(truth["starts"]),
+        end=tuple(truth["ends"]),
+        owner="operations",
+        calendar=RETURNS_CENTER,
+        promises=(REFUND,),
+    )
+    home = settings.home.expanduser()
+    install(home, settings.tenant)
+    write_process(Processes(home, settings.tenant).folder, definition)
+    name = f"{ORDER_TO_CASH}-seed-{truth['seed']}.parquet"
+    return _load(opened, made.events, name, IngestOptions(process=ORDER_TO_CASH, source="demo", mapping=ORDERS_MAPPING))
+
+
+def load_returns(opened: Workspace, settings: Settings, made: ReturnsLog) -> Document:
+    """As `load_orders`; the definition is the one that is shipped."""
+    install(settings.home.expanduser(), settings.tenant)
+    name = f"{RETURN_TO_REFUND}-seed-{made.plan.seed}.parquet"
+    # A load source of its own: what a source told before counts as touched by its next load.
+    options = IngestOptions(process=RETURN_TO_REFUND, source="demo-returns", mapping=RETURNS_MAPPING)
+    return _load(opened, made.events, name, options)
+
+
+def _load(opened: Workspace, events: pl.DataFrame, file_name: str, options: IngestOptions) -> Document:
+    with tempfile.TemporaryDirectory(prefix="gembascope-demo-") as scratch:
+        path = Path(scratch) / file_name
+        events.with_columns(pl.col("value").cast(pl.String)).write_parquet(path)
+        return opened.ingest(path, options.model_copy(update={"file_name": file_name}))

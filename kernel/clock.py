@@ -80,7 +80,7 @@ class DemoClock:
         self._closed = False
         self._from = max(begin.astimezone(timezone.utc), kept_instant(home) or begin)
         self._from_s = monotonic()
-        self._kept = self._from
+        self._shown = self._kept = self._from
         self._keep(self._from)
 
     def now(self) -> datetime:
@@ -112,9 +112,10 @@ class DemoClock:
         if self._closed:
             return self._from
         passed_s = max(0.0, self._monotonic() - self._from_s)
-        now = self._from + timedelta(seconds=passed_s * self._factor)
+        now = max(self._shown, self._from + timedelta(seconds=passed_s * self._factor))
         if now > self._kept:
             self._keep(now + self._ahead)
+        self._shown = now
         return now
 
     def _keep(self, instant: datetime) -> None:
@@ -127,6 +128,11 @@ class DemoClock:
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # without it a power cut may bring the old file back
+            finally:
+                os.close(folder)
         except OSError as error:
             raise SettingsError(f"{self._path} cannot be written: {error.strerror}") from None
         self._kept = instant

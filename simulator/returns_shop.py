@@ -27,7 +27,10 @@ Event = dict[str, Any]
 
 
 def continue_from(log: ReturnsLog, *, since: datetime | None = None) -> ReturnsShop:
-    """The shop of a log from where the log ends, or from `since` on if that is later."""
+    """The shop of a log from where the log ends, or from `since` on if that is later.
+
+    A `since` a little before what was told last is the safe one: events told again have the ids that they had.
+    """
     return ReturnsShop(log.plan, since=max(log.plan.end, since or log.plan.end))
 
 

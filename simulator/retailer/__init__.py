@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,16 +24,13 @@ def install(home: Path, tenant: str) -> list[Path]:
     written = []
     for shipped in sorted(SHIPPED.glob("*/*.yaml")):
         path = folder / shipped.relative_to(SHIPPED)
+        if path.exists():
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        partial = path.with_suffix(".tmp")
         partial.write_bytes(shipped.read_bytes())
-        try:
-            os.link(partial, path)  # unlike a rename it never replaces what somebody has just written
-            written.append(path)
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
+        partial.rename(path)
+        written.append(path)
     return written
 
 

@@ -1,0 +1,119 @@
+"""The demo loads both logs, as any other file is loaded; what its shop tells later has the same form."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from gembascope.demonstration import END, ORDER_TO_CASH, load_returns
+from gembascope.workspace import LocalWorkspace
+from kernel.attributes import encode
+from kernel.clock import Clock
+from kernel.settings import Settings, load_settings
+from kernel.warehouse import Query, Warehouse
+from simulator.retailer import RETURN_TO_REFUND
+from simulator.return_to_refund import ReturnsLog, return_to_refund
+from simulator.returns_day import returns_of
+from simulator.returns_shop import canonical
+
+TENANT = "demo-returns"
+STORED = Query(
+    "stored_returns",
+    "SELECT source_event_id, source, activity, occurred_at, actor, toString(actor_kind) AS actor_kind, "
+    "toString(outcome) AS outcome, error_code, value, currency, "
+    "attributes FROM events WHERE tenant = {tenant:String} ORDER BY source_event_id",
+)
+
+
+@pytest.fixture(scope="module")
+def made() -> ReturnsLog:
+    return return_to_refund(end=END, per_day=20, days=30)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(home=tmp_path_factory.mktemp("home"), tenant=TENANT)
+
+
+@pytest.fixture(scope="module")
+def opened(warehouse: Warehouse, clock: Clock, settings: Settings, made: ReturnsLog) -> Iterator[LocalWorkspace]:
+    """A workspace that holds the returns."""
+    workspace = LocalWorkspace(settings, clock, warehouse)
+    report = load_returns(workspace, settings, made)
+    assert (report["received"], report["stored"], report["quarantined"]) == (len(made.events), len(made.events), 0)
+    assert report["processes"] == [RETURN_TO_REFUND], "the shipped definition, and none made for its object type"
+    yield workspace
+    workspace.close()
+
+
+def test_what_is_stuck_shows_in_the_paths(opened: LocalWorkspace, made: ReturnsLog) -> None:
+    log = opened.answer("log", RETURN_TO_REFUND, {}, {})
+    assert (log["cases"], log["events"]) == (made.truth["counts"]["returns"], made.truth["counts"]["events"])
+    states = made.truth["counts"]["states"]
+    assert log["open"] == log["cases"] - states["refunded"] - states["rejected"]
+    entry = next(each for each in made.truth["stuck"] if each["paused"] is None)
+    case = opened.case(RETURN_TO_REFUND, entry["case_id"])
+    assert case["events"][-1]["activity"] == "Refund authorised"
+    fault, attributes = made.truth["fault"], case["attributes"]
+    assert (attributes["store"], attributes["payment_method"]) == (fault["store"], fault["payment_method"])
+    assert (attributes["refund_amount"], attributes["currency"]) == (entry["amount"], "EUR")
+
+
+def test_the_promise_is_due_when_the_truth_says(opened: LocalWorkspace, made: ReturnsLog) -> None:
+    for entry in made.truth["stuck"]:
+        if entry["paused"] is None:
+            case = opened.case(RETURN_TO_REFUND, entry["case_id"])
+            assert [datetime.fromisoformat(promise["due"]) for promise in case["promises"]] == [
+                datetime.fromisoformat(entry["due_at"])
+            ]
+
+
+def test_loading_again_adds_nothing(opened: LocalWorkspace, settings: Settings, made: ReturnsLog) -> None:
+    report = load_returns(opened, settings, made)
+    assert report["already_loaded_at"] is not None
+    assert report["stored"] == 0
+
+
+def test_history_and_live_events_have_the_same_form(
+    opened: LocalWorkspace, warehouse: Warehouse, made: ReturnsLog
+) -> None:
+    """Each stored event is the one that the shop would have told."""
+    days = [returns_of(made.plan, made.plan.first_date + timedelta(days=i)) for i in range(made.plan.days)]
+    told = {event["id"]: event for event in canonical(pl.concat(days).filter(pl.col("occurred_at") <= END))}
+    stored = warehouse.read_for_write(STORED, {"tenant": TENANT}).iter_rows(named=True)
+    seen = 0
+    for row in stored:
+        event, seen = told[row["source_event_id"]], seen + 1
+        plain = ("source", "activity", "actor", "actor_kind", "outcome")
+        assert [row[name] for name in plain] == [event[name] for name in plain]
+        assert row["occurred_at"] == datetime.fromisoformat(event["occurred_at"])
+        assert row["attributes"] == encode(event["attributes"])
+        assert row["error_code"] == event.get("error_code", "")
+        value = None if row["value"] is None else f"{row['value']:.2f}"
+        assert (value, row["currency"]) == (event.get("value"), event.get("currency", ""))
+    assert seen == len(told)
+
+
+def test_the_command_loads_both_logs(tmp_path: Path) -> None:
+    def run(*words: str) -> Any:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GEMBASCOPE_")}
+        command = [sys.executable, "-m", "gembascope.cli", *words, "--json", "--home", str(tmp_path / "home")]
+        ended = subprocess.run(command, capture_output=True, text=True, env=kept, timeout=120, check=True)
+        return json.loads(ended.stdout)
+
+    demo = run("demo", "--no-serve", "--events", "3000")
+    returns = demo["returns"]
+    assert demo["ingest"]["stored"] == demo["log"]["events"] > 2_500
+    assert returns["ingest"]["stored"] == returns["log"]["events"] == returns["truth"]["counts"]["events"] > 300
+    assert returns["log"]["cases"] == returns["truth"]["counts"]["returns"]
+    checked = run("check")
+    assert checked == {"problems": [], "processes": [ORDER_TO_CASH, RETURN_TO_REFUND], "calendars": ["returns_center"]}

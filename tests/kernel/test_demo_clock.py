@@ -79,6 +79,16 @@ def test_it_is_never_before_what_is_stored(tmp_path: Path) -> None:
     assert DemoClock(tmp_path, BEGIN, monotonic=machine).now() >= BEGIN + timedelta(hours=1, seconds=1)
 
 
+def test_what_is_stored_is_kept_before_anybody_looks(tmp_path: Path) -> None:
+    clock = DemoClock(tmp_path, BEGIN, save_every=AHEAD, monotonic=Monotonic())
+    later = BEGIN + timedelta(hours=1)
+    clock.not_before(later)
+    assert later <= (kept_instant(tmp_path) or BEGIN) <= later + AHEAD
+    clock.close()
+    clock.not_before(later + timedelta(hours=1))
+    assert kept_instant(tmp_path) == clock.now() == later + timedelta(hours=1), "closed, so exactly"
+
+
 ACTS = st.one_of(
     st.tuples(st.just("pass"), st.floats(-3, 30, allow_nan=False)),
     st.tuples(st.just("not before"), st.floats(-60, 60, allow_nan=False)),

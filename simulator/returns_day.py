@@ -7,6 +7,7 @@ pieces of the same lives, and any instant can be continued from without having s
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
+from itertools import accumulate
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,6 @@ from simulator.distributions import (
     arrivals,
     chance,
     lognormal_us,
-    named,
     people,
     pick,
 )
@@ -67,6 +67,18 @@ DAY_EVENTS = pl.Schema(
 )
 
 
+ACTIVITIES = list(RETURN_STEPS)
+CREWS = [people(step.actor, step.crew) if step.crew else [step.actor] for step in RETURN_STEPS.values()]
+ACTORS = [actor for crew in CREWS for actor in crew]
+ACTOR_KINDS = ["human" if step.crew else "system" for step in RETURN_STEPS.values() for _ in range(step.crew or 1)]
+FIRST_ACTOR = dict(zip(ACTIVITIES, accumulate(map(len, CREWS), initial=0), strict=False))
+RESULTS = [("ok", ""), ("rejected", ""), *((outcome, code) for code, (outcome, _) in SENDING_ERRORS.items())]
+"""Outcomes with their error codes; those of sending come last."""
+EVENT_CODES = ("row", "at_us", "cents", "activity", "actor", "result")
+"""Of an event while a day is made: numbers, and positions in the lists above."""
+UNPRICED = -1
+
+
 def return_id(day: date, number: int) -> str:
     return f"RT-{day:%y%m%d}-{number:04d}"
 
@@ -108,7 +120,7 @@ class _Lives:
         self.count = len(requested_us)
         self.now_us = requested_us.copy()
         self.going = np.ones(self.count, dtype=np.bool_)  # not rejected
-        self.history: list[pl.DataFrame] = []
+        self.history: dict[str, list[Int64s]] = {name: [] for name in EVENT_CODES}
         channel = pick(rng, CHANNELS, self.count)
         methods = {name: pick(rng, weights, self.count) for name, weights in PAYMENT_METHODS.items()}
         self.traits = pl.DataFrame(
@@ -160,28 +172,24 @@ class _Lives:
         rows: Int64s,
         at_us: Int64s | None = None,
         *,
-        outcome: str | pl.Series = "ok",
-        error_code: str | pl.Series = "",
+        result: int | Int64s = 0,
         priced: bool = False,
     ) -> None:
-        """Let the activity happen to these returns, once each, and move their clocks there."""
+        """Let the activity happen to these returns, once each, and move their clocks there. `result`: of RESULTS."""
         step = RETURN_STEPS[activity]
         at_us = self.waited(activity, rows) if at_us is None else at_us
-        actor: str | pl.Series = step.actor
-        if step.crew:
-            actor = named(people(step.actor, step.crew), self.rng.integers(0, step.crew, len(rows)))
+        actor = self.rng.integers(0, step.crew, len(rows)) if step.crew else np.zeros(len(rows), dtype=np.int64)
         self.now_us[rows] = at_us
-        amounts = pl.Series(np.where(priced & ~self.unpriced[rows], self.cents[rows], -1))
-        self.history.append(
-            pl.DataFrame({"row": rows, "at_us": at_us, "cents": amounts}).with_columns(
-                pl.lit(activity).alias("activity"),
-                pl.lit(step.system).alias("system"),
-                pl.lit(actor).alias("actor"),
-                pl.lit("human" if step.crew else "system").alias("actor_kind"),
-                pl.lit(outcome).alias("outcome"),
-                pl.lit(error_code).alias("error_code"),
-            )
-        )
+        columns = {
+            "row": rows,
+            "at_us": at_us,
+            "cents": np.where(priced & ~self.unpriced[rows], self.cents[rows], UNPRICED),
+            "activity": np.full(len(rows), ACTIVITIES.index(activity)),
+            "actor": FIRST_ACTOR[activity] + actor,
+            "result": np.broadcast_to(result, len(rows)),
+        }
+        for name, values in columns.items():
+            self.history[name].append(values)
 
     def to_the_returns_centre(self) -> None:
         """By parcel, or with the store's own van where it was brought to a store."""
@@ -195,7 +203,7 @@ class _Lives:
         doubtful = self.some(self.rows(), RETURN_SHARES["inspected_again"])
         self.happen("Return inspected", doubtful, self.waited("Return inspected", doubtful, median_s=8 * HOUR_S))
         rejected = self.some(self.rows(), RETURN_SHARES["rejected"])
-        self.happen("Return rejected", rejected, outcome="rejected")
+        self.happen("Return rejected", rejected, result=RESULTS.index(("rejected", "")))
         self.going[rejected] = False
 
     def authorised(self) -> None:
@@ -223,10 +231,9 @@ class _Lives:
         activity = "Refund sent to payments"
         failing = self.some(self.rows(~skipped), RETURN_SHARES["sending_fails"])
         while len(failing):
-            code = pick(self.rng, {code: share for code, (_, share) in SENDING_ERRORS.items()}, len(failing))
-            outcomes = {code: outcome for code, (outcome, _) in SENDING_ERRORS.items()}
-            outcome = code.replace_strict(outcomes, return_dtype=pl.String)
-            self.happen(activity, failing, self.in_batch(activity, failing), outcome=outcome, error_code=code)
+            weights = np.asarray([share for _, share in SENDING_ERRORS.values()])
+            result = len(RESULTS) - len(weights) + self.rng.choice(len(weights), len(failing), p=weights)
+            self.happen(activity, failing, self.in_batch(activity, failing), result=result)
             failing = self.some(failing, RETURN_SHARES["sending_fails_again"])
         rows = self.rows(~skipped)
         self.happen(activity, rows, self.in_batch(activity, rows), priced=True)
@@ -236,34 +243,46 @@ class _Lives:
     def events(self, skipped: Bools) -> pl.DataFrame:
         """The lives as `returns_of` describes them."""
         ids = pl.Series([return_id(self.day, number) for number in range(1, self.count + 1)], dtype=pl.String)
-        events = pl.concat(self.history).sort("row", "at_us", maintain_order=True)
+        events = pl.DataFrame({name: np.concatenate(values) for name, values in self.history.items()})
+        events = events.sort("row", "at_us", maintain_order=True)
         row, first = pl.col("row"), pl.col("activity") == "Return requested"
-        cents, priced = pl.col("cents"), pl.col("cents") >= 0
+        systems = [step.system for step in RETURN_STEPS.values()]
+        cents, priced = pl.col("cents"), pl.col("cents") != UNPRICED
         # What is refunded is known when it is authorised; until then it is what the customer paid.
         expected = first & ~pl.lit(pl.Series(self.unpriced)).gather(row)
         told = pl.when(expected).then(pl.lit(pl.Series(self._expected)).gather(row)).otherwise(cents)
         tells = expected | (priced & (pl.col("activity") == "Refund authorised"))
-        return (
-            events.with_columns(pl.lit(ids).gather(row).alias("return_id"))
-            .with_columns(position=pl.int_range(1, pl.len() + 1).over("row"))
-            .select(
-                "return_id",
-                "activity",
-                pl.col("at_us").cast(pl.Datetime("us", "UTC")).alias("occurred_at"),
-                "system",
-                "actor",
-                "actor_kind",
-                "outcome",
-                "error_code",
-                pl.when(priced).then(_euros(cents)).alias("value"),
-                pl.when(priced).then(pl.lit(CURRENCY)).otherwise(pl.lit("")).alias("currency"),
-                pl.format("{}-{}-{}", "system", "return_id", "position").alias("event_id"),
-                *(pl.when(first).then(pl.lit(self.traits[name]).gather(row)).alias(name) for name in TRAITS),
-                pl.when(tells).then(_euros(told).cast(pl.String)).alias("refund_amount"),
-                pl.when(tells).then(pl.lit(CURRENCY)).alias("refund_currency"),
-                pl.lit(pl.Series(skipped)).gather(row).alias("skipped"),
-            )
+        return events.with_columns(
+            _named("activity", systems).alias("system"),
+            _named("activity", ACTIVITIES).alias("activity"),
+            _named("actor", ACTORS).alias("actor"),
+            _named("actor", ACTOR_KINDS).alias("actor_kind"),
+            _named("result", [outcome for outcome, _ in RESULTS]).alias("outcome"),
+            _named("result", [code for _, code in RESULTS]).alias("error_code"),
+            pl.lit(ids).gather(row).alias("return_id"),
+            pl.int_range(1, pl.len() + 1).over("row").alias("position"),
+        ).select(
+            "return_id",
+            "activity",
+            pl.col("at_us").cast(pl.Datetime("us", "UTC")).alias("occurred_at"),
+            "system",
+            "actor",
+            "actor_kind",
+            "outcome",
+            "error_code",
+            pl.when(priced).then(_euros(cents)).alias("value"),
+            pl.when(priced).then(pl.lit(CURRENCY)).otherwise(pl.lit("")).alias("currency"),
+            pl.format("{}-{}-{}", "system", "return_id", "position").alias("event_id"),
+            *(pl.when(first).then(pl.lit(self.traits[name]).gather(row)).alias(name) for name in TRAITS),
+            pl.when(tells).then(_euros(told).cast(pl.String)).alias("refund_amount"),
+            pl.when(tells).then(pl.lit(CURRENCY)).alias("refund_currency"),
+            pl.lit(pl.Series(skipped)).gather(row).alias("skipped"),
         )
+
+
+def _named(codes: str, names: list[str]) -> pl.Expr:
+    """The name behind each code of a column."""
+    return pl.lit(pl.Series(names, dtype=pl.String)).gather(pl.col(codes))
 
 
 def _euros(cents: pl.Expr) -> pl.Expr:

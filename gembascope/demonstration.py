@@ -5,6 +5,7 @@ Both are loaded whole as backfill, which alerts nobody; what happens after `END`
 
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ import polars as pl
 from api.loading import IngestOptions
 from gembascope.workspace import Workspace
 from ingest.mapping import Mapping
+from kernel.errors import SettingsError
 from kernel.process import ProcessDefinition, Processes, write_process
 from kernel.promise import Promise
 from kernel.settings import Settings
@@ -21,6 +23,7 @@ from mining.answers import Document
 from simulator.order_to_cash import DemoLog
 from simulator.retailer import RETURN_TO_REFUND, RETURNS_CENTER, install
 from simulator.return_to_refund import ReturnsLog
+from simulator.returns_numbers import ReturnsPlan
 from simulator.returns_shop import OBJECT_TYPE
 
 ORDER_TO_CASH = "order-to-cash"
@@ -90,12 +93,47 @@ def load_orders(opened: Workspace, settings: Settings, made: DemoLog) -> Documen
 
 
 def load_returns(opened: Workspace, settings: Settings, made: ReturnsLog) -> Document:
-    """As `load_orders`; the definition is the one that is shipped."""
+    """As `load_orders`; the definition is the one that is shipped, and the home remembers the plan of the returns."""
     install(settings.home.expanduser(), settings.tenant)
     name = f"{RETURN_TO_REFUND}-seed-{made.plan.seed}.parquet"
     # A load source of its own: what a source told before counts as touched by its next load.
     options = IngestOptions(process=RETURN_TO_REFUND, source="demo-returns", mapping=RETURNS_MAPPING)
-    return _load(opened, made.events, name, options)
+    report = _load(opened, made.events, name, options)
+    _remember(_plan_file(settings), made.plan)
+    return report
+
+
+def loaded_returns(settings: Settings) -> ReturnsPlan | None:
+    """The plan of the returns that were loaded last, for the shop that goes on with them; None if none were.
+
+    Raises
+    ------
+    SettingsError
+        When the file that keeps it is damaged or cannot be read, with what to do.
+    """
+    path = _plan_file(settings)
+    try:
+        kept = json.loads(path.read_bytes())
+        return ReturnsPlan(datetime.fromisoformat(kept["end"]), kept["days"], kept["per_day"], kept["seed"])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise SettingsError(
+            f"{path} is damaged: remove it and run gembascope demo again, which loads nothing twice"
+        ) from None
+
+
+def _plan_file(settings: Settings) -> Path:
+    return settings.home.expanduser() / "tenants" / settings.tenant / "demo.json"
+
+
+def _remember(path: Path, plan: ReturnsPlan) -> None:
+    kept = {"end": plan.end.isoformat(), "days": plan.days, "per_day": plan.per_day, "seed": plan.seed}
+    partial = path.with_suffix(".tmp")
+    partial.write_text(json.dumps(kept), encoding="utf-8")
+    partial.replace(path)
 
 
 def _load(opened: Workspace, events: pl.DataFrame, file_name: str, options: IngestOptions) -> Document:

@@ -14,10 +14,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gembascope.demonstration import END, ORDER_TO_CASH, load_returns
+from gembascope.demonstration import END, ORDER_TO_CASH, load_returns, loaded_returns
 from gembascope.workspace import LocalWorkspace
 from kernel.attributes import encode
 from kernel.clock import Clock
+from kernel.errors import SettingsError
 from kernel.settings import Settings, load_settings
 from kernel.warehouse import Query, Warehouse
 from simulator.retailer import RETURN_TO_REFUND
@@ -101,6 +102,24 @@ def test_history_and_live_events_have_the_same_form(
         value = None if row["value"] is None else f"{row['value']:.2f}"
         assert (value, row["currency"]) == (event.get("value"), event.get("currency", ""))
     assert seen == len(told)
+
+
+def test_the_home_remembers_which_returns_there_are(
+    opened: LocalWorkspace, settings: Settings, made: ReturnsLog, tmp_path: Path
+) -> None:
+    assert loaded_returns(settings) == made.plan
+    elsewhere = settings.model_copy(update={"home": tmp_path})
+    assert loaded_returns(elsewhere) is None
+    path = tmp_path / "tenants" / TENANT / "demo.json"
+    path.parent.mkdir(parents=True)
+    for damaged in ("", "[]", "{}", '{"end": "soon", "days": 1, "per_day": 1, "seed": 1}', '{"end": 5}'):
+        path.write_text(damaged)
+        with pytest.raises(SettingsError, match=r"demo\.json is damaged: remove it and run gembascope demo"):
+            loaded_returns(elsewhere)
+    kept = {"end": END.isoformat(), "days": "2", "per_day": None, "seed": 7}
+    path.write_text(json.dumps(kept))
+    with pytest.raises(SettingsError, match="damaged"):
+        loaded_returns(elsewhere)
 
 
 def test_the_command_loads_both_logs(tmp_path: Path) -> None:

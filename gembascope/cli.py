@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from kernel.errors import GembascopeError, exit_code
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("gembascope.commands.demo", "Make a retailer's log, load it, say what it shows, and serve it."),
+    "demo": ("gembascope.commands.demo", "Make a retailer's logs, load them, say what they show, and serve them."),
     "ingest": ("gembascope.commands.ingest", "Load event logs and say what they are fit for."),
     "send": ("gembascope.commands.send", "Send events as they happen, out of a file."),
     "processes": ("gembascope.commands.answers", "List the processes of this home."),

@@ -24,7 +24,7 @@ from orchestration_hooks.effects import Message, Outcome, Result
 from orchestration_hooks.envelope import ALERT_TYPE, CONTENT_TYPE, TRIGGER_TYPE, alert_data, envelope
 from orchestration_hooks.secrets import Secrets
 from orchestration_hooks.signatures import signed_headers, signing_key
-from orchestration_hooks.trigger import Trigger
+from orchestration_hooks.triggering import Compose, as_given
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 NOTIFY_S = 20.0
@@ -44,9 +44,19 @@ class _NotPossible(Exception):
 
 
 class HttpEffects:
-    """`Effects` of one tenant. Threads may share it."""
+    """`Effects` of one tenant. Threads may share it. `compose` makes the document of what a step asks to be triggered;
+    without it the body is that document already."""
 
-    def __init__(self, tenant: str, connections: Connections, secrets: Secrets, egress: Egress, clock: Clock) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        connections: Connections,
+        secrets: Secrets,
+        egress: Egress,
+        clock: Clock,
+        compose: Compose | None = None,
+    ) -> None:
+        self._compose = compose or as_given
         self._tenant, self._connections, self._secrets = tenant, connections, secrets
         self._egress, self._clock = egress, clock
 
@@ -72,10 +82,10 @@ class HttpEffects:
         return _attempted(asked)
 
     def trigger(self, connection: str, body: Mapping[str, Any], *, key: str, timeout_s: float) -> Outcome:
-        """Send a `gembascope.trigger/v1`, signed, `key` as its id. ValueError for a body that is none, or is of
+        """Send a `gembascope.trigger/v1`, signed, `key` as its id. ValueError for a body that makes none, or one of
         another key: that is a programming mistake. `output`: `status` and, when the answer has one, `body`."""
         try:
-            document = Trigger.model_validate_json(msgspec.json.encode(body))
+            document = self._compose(connection, body, key)
         except ValidationError as error:
             places = ", ".join(".".join(map(str, found["loc"])) for found in error.errors())
             raise ValueError(f"the body is no gembascope.trigger/v1: {places}") from None

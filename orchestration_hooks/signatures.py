@@ -21,7 +21,7 @@ TOLERANCE = timedelta(minutes=5)
 """How far the sender's clock and ours may be apart, and how long a message may be on its way."""
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64
 MOST_SIGNATURES = 8
-_ID = re.compile(r"[A-Za-z0-9_:/+=~-]{1,255}")
+_ID = re.compile(r"[A-Za-z0-9_:/+=~-]{1,180}")
 _SECONDS = re.compile(r"[1-9][0-9]{0,11}")
 
 
@@ -49,7 +49,7 @@ def signing_key(secret: str, shown_as: str) -> bytes:
 def signed_headers(keys: Iterable[bytes], message_id: str, body: bytes, at: datetime) -> dict[str, str]:
     """The headers of a message, with a signature by every key. ValueError for an id that is none."""
     if not _ID.fullmatch(message_id):
-        raise ValueError("the id of a message is 1 to 255 letters, digits and _ : / + = ~ -")
+        raise ValueError("the id of a message is 1 to 180 letters, digits and _ : / + = ~ -")
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 Short = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[Short, StringConstraints(min_length=1)]
@@ -22,6 +22,7 @@ class TriggerCase(_Document):
         description="Money as decimal text; null: not priced."
     )
     currency: Short = Field(description="Its currency (ISO 4217); empty: not priced.")
+    store: Short = Field(default="", description="The store it belongs to; empty: not told.")
 
 
 class TriggerCallback(_Document):
@@ -43,7 +44,8 @@ class Trigger(_Document):
     step_id: Name = Field(description="Its step.")
     visit: int = Field(ge=1, description="How often the run came by this step, from 1.")
     idempotency_key: Name = Field(description="The same key again is the same deed: it is done once.")
-    action: Name = Field(description="What is to be done, such as resend_refunds.")
+    workflow: Name = Field(description="What is to be done, as the engine calls it, such as resend-refunds.")
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="What it needs beside the cases.")
     process: Name = Field(description="Process of the cases.")
     incident_id: Short = Field(description="The incident behind it; empty: none.")
     cases: tuple[TriggerCase, ...] = Field(min_length=1, max_length=10_000, description="What it is to be done to.")

@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -105,11 +105,8 @@ class Egress:
         deadline = Deadline(timeout_s, self._monotonic)
         transport = Transport(Backend(self._connected, deadline), lambda: self._tls or _tls())
         sent = {"accept-encoding": "identity", "user-agent": "Gembascope", **(headers or {}), "connection": "close"}
-        with (
-            _translated(place.host),
-            httpx.Client(transport=transport, trust_env=False, follow_redirects=False) as client,
-            client.stream(method, place, headers=sent, content=body) as answer,
-        ):
+        request = httpx.Request(method, place, headers=sent, content=body)  # no client: it would log the whole URL
+        with _translated(place.host), closing(transport), closing(transport.handle_request(request)) as answer:
             if 300 <= answer.status_code < 400:
                 raise EgressError("redirect", f"{place.host} answered with a redirect, which is not followed")
             if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):

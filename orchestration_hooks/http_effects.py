@@ -89,6 +89,8 @@ class HttpEffects:
         except ValidationError as error:
             places = ", ".join(".".join(map(str, found["loc"])) for found in error.errors())
             raise ValueError(f"the body is no gembascope.trigger/v1: {places}") from None
+        except KeyError as error:
+            raise ValueError(f"the body makes no gembascope.trigger/v1: it has no {error}") from None
         if document.idempotency_key != key:
             raise ValueError("the body holds another idempotency key")
         data = document.model_dump(mode="json")

@@ -263,6 +263,13 @@ def requeue(connection: Connection, tenant: str, dedup_key: str, *, by: str, at:
     append(connection, tenant, AUDIT_CHAIN, kind="message_requeued", actor=by, body=body, at=at)
 
 
+def forget_delivered(connection: Connection, tenant: str, *, before: datetime) -> int:
+    """Remove what was delivered before this instant; how many. Their keys are free again then: keep them for longer
+    than anybody could enqueue the same once more."""
+    old = and_(OUTBOX.c.tenant == tenant, OUTBOX.c.delivered_at < before)
+    return len(connection.execute(OUTBOX.delete().where(old).returning(OUTBOX.c.dedup_key)).all())
+
+
 def waiting(connection: Connection, tenant: str) -> tuple[int, datetime | None]:
     """How many messages are to be delivered yet, and since when the oldest waits."""
     columns = select(func.count(), func.min(OUTBOX.c.created_at)).select_from(OUTBOX)

@@ -1,4 +1,4 @@
-"""A small engine that takes triggers: `python -m orchestration_hooks.examples.receiver --help`.
+"""A small engine that takes triggers, and hears alerts: `python -m orchestration_hooks.examples.receiver --help`.
 
 It does what an engine of yours has to do. It verifies the signature of what comes, keeps the id of each trigger before
 it answers, so that one that comes again is done once, also when the receiver ended in between; it does the deed (here:
@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from kernel.clock import Clock, SystemClock
 from kernel.errors import SettingsError, SignInRefused
-from orchestration_hooks.envelope import TRIGGER_TYPE
+from orchestration_hooks.envelope import ALERT_TYPE, TRIGGER_TYPE
 from orchestration_hooks.signatures import signed_headers, signing_key, verified_id
 from orchestration_hooks.trigger import Trigger
 
@@ -46,10 +46,20 @@ class Target:
 
 
 class Engine:
-    """Takes triggers and does each once. `ids`: the file in which they are kept, ":memory:" for none."""
+    """Takes triggers and does each once; of alerts `say` tells the title. `ids`: the file in which triggers are kept,
+    ":memory:" for none."""
 
-    def __init__(self, key: bytes, clock: Clock, post: Post, target: Target | None, *, ids: str = ":memory:") -> None:
-        self._key, self._clock, self._post, self._target = key, clock, post, target
+    def __init__(
+        self,
+        key: bytes,
+        clock: Clock,
+        post: Post,
+        target: Target | None,
+        *,
+        ids: str = ":memory:",
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._key, self._clock, self._post, self._target, self._say = key, clock, post, target, say
         self._lock = threading.Lock()
         self._kept = sqlite3.connect(ids, check_same_thread=False, isolation_level=None)
         self._kept.execute("PRAGMA synchronous = FULL")
@@ -61,12 +71,15 @@ class Engine:
         try:
             message_id = verified_id([self._key], headers, body, now)
             event = msgspec.json.decode(body)
+            if event.get("type") == ALERT_TYPE:
+                self._say(str(event["data"]["title"]))
+                return 200, {"accepted": message_id}
             if event.get("type") != TRIGGER_TYPE:
-                return 422, {"detail": f"expected a {TRIGGER_TYPE}"}
+                return 422, {"detail": f"expected a {TRIGGER_TYPE} or a {ALERT_TYPE}"}
             trigger = Trigger.model_validate_json(msgspec.json.encode(event["data"]))
         except SignInRefused as error:
             return 401, {"detail": str(error)}
-        except (msgspec.DecodeError, ValidationError, AttributeError, KeyError):
+        except (msgspec.DecodeError, ValidationError, AttributeError, KeyError, TypeError):
             return 422, {"detail": "the body is no trigger in its envelope"}
         if trigger.expires_at <= now:
             return 410, {"detail": "the trigger has expired: nothing was done"}
@@ -217,7 +230,7 @@ def main() -> None:
     if chosen.events and not api_key:
         parser.error(f"--events needs {API_KEY}")
     target = Target(chosen.events, api_key) if chosen.events else None
-    engine = Engine(key, SystemClock(), post, target, ids=chosen.ids)
+    engine = Engine(key, SystemClock(), post, target, ids=chosen.ids, say=lambda title: print(title, flush=True))
     with Receiver(engine, port=chosen.port, delay_s=chosen.delay) as receiver:
         print(f"triggers are taken at http://127.0.0.1:{receiver.port}/", flush=True)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from outside import ENVIRONMENT, KEY, effects, trigger_body, webhook
 from kernel.clock import FixedClock
 from kernel.settings import load_settings
 from kernel.state.database import State
+from orchestration_hooks import examples
+from orchestration_hooks.alerts.policy import read_policies
 from orchestration_hooks.callbacks import Callbacks, Tokens, Waiting, callback_url
 from orchestration_hooks.connections import Connections
-from orchestration_hooks.effects import Result
+from orchestration_hooks.effects import Message, Result
 from orchestration_hooks.envelope import ALERT_TYPE, TRIGGER_TYPE, envelope
 from orchestration_hooks.examples.receiver import Engine, Receiver, Target, post
 from orchestration_hooks.secrets import Secrets
@@ -128,7 +131,28 @@ def test_what_is_no_trigger_of_ours_is_refused(recorder: Recorder, tmp_path: Pat
         old = FixedClock(clock.now() - timedelta(minutes=6))
         assert one.take(*signed(old, trigger_body()))[0] == 401
         assert one.take(*signed(clock, {"a": 1}))[0] == 422
-        assert one.take(*signed(clock, trigger_body(), ALERT_TYPE))[0] == 422
+        assert one.take(*signed(clock, trigger_body(), "gembascope.other.v1"))[0] == 422
+        assert one.take(*signed(clock, {"no": "title"}, ALERT_TYPE))[0] == 422
         assert one.take(*signed(clock, trigger_body(expires_at="2026-03-01T12:00:00Z")))[0] == 410
         assert one.work() == 0
     assert recorder.received == []
+
+
+def test_an_alert_is_heard(tmp_path: Path, clock: FixedClock) -> None:
+    heard: list[str] = []
+    one = Engine(KEY, clock, post, None, say=heard.append)
+    with Receiver(one, port=0, delay_s=0) as receiver:
+        webhook(tmp_path, "returns", f"http://127.0.0.1:{receiver.port}/alerts")
+        ways = effects(tmp_path, clock, f"127.0.0.1:{receiver.port}")
+        told = ways.notify("returns", Message("212 refunds stuck", "text", "high", ""), key="g-1-returns")
+    assert (told.result, heard) == (Result.DONE, ["212 refunds stuck"])
+
+
+def test_the_definitions_of_the_example_are_right(tmp_path: Path) -> None:
+    folder = Path(examples.__file__).parent
+    shutil.copytree(folder / "connections", tmp_path / "tenants" / "local" / "connections")
+    shutil.copytree(folder / "alerts", tmp_path / "tenants" / "local" / "alerts")
+    found = Connections(tmp_path, "local").all()
+    assert sorted(found) == ["payments_engine", "returns"]
+    kinds: dict[str, str] = {name: one.kind for name, one in found.items()}
+    assert read_policies(tmp_path, "local", kinds)["returns"].channels == ("returns",)

@@ -281,6 +281,8 @@ def test_apprise_tells_and_reaches_what_is_listed_only(tmp_path: Path, clock: Fi
         assert (away.result, away.code) == (Result.FAILED, "host_refused")
         assert "hunter2" not in repr((done, unlisted, away))
         assert elsewhere.received == []
+        here = effects(tmp_path, clock, chat.listed, environ={"CHAT": "syslog://"}).notify("chat", MESSAGE, key="k")
+        assert here.result is Result.RETRY  # what is of this machine is refused by the hook alone
         nonsense = effects(tmp_path, clock, chat.listed, environ={"CHAT": "hunter2"}).notify("chat", MESSAGE, key="k")
         assert (nonsense.code, nonsense.detail) == ("url_refused", "apprise does not understand the URL at env:CHAT")
     with Recorder(lambda _: (302, {"Location": elsewhere.url}, b"")) as chat:
@@ -296,7 +298,7 @@ def test_no_secret_is_told_by_anything(
     caplog.set_level(logging.DEBUG)
     for status in (200, 302, 401, 503):
         with Recorder(lambda _, status=status: (status, {}, b"no")) as server:  # type: ignore[misc]
-            webhook(tmp_path, "n8n", server.url)
+            webhook(tmp_path, "n8n", f"{server.url}/hunter2")
             connection(tmp_path, "erp", f"kind: http\nurl: {server.url}\nauthorization: {{value: env:ERP_TOKEN}}\n")
             connection(tmp_path, "chat", f"kind: apprise\nurl: env:CHAT\nhosts: ['{server.listed}']\n")
             environ = {**ENVIRONMENT, "CHAT": f"json://user:hunter2-hunter2@{server.listed}/"}

@@ -32,6 +32,7 @@ from orchestration_hooks.outbox import (
     by_effects,
     dead_letters,
     enqueue,
+    forget_delivered,
     message_body,
     requeue,
     waiting,
@@ -67,8 +68,13 @@ def test_a_message_is_delivered_once_and_its_key_is_taken(state: State, now: Fix
     assert (one.deliver_due(), one.deliver_due()) == (1, 0)
     assert sent == [Outgoing("a", "n8n", "s", 1, BODY, 1)]
     assert not add(state, "a", now.at)  # a key stays taken
+    with state.writing() as connection:
+        assert forget_delivered(connection, "local", before=now.at) == 0
     with state.reading() as connection:
         assert waiting(connection, "local") == (0, None)
+        assert waiting(connection, "other") == (1, now.at)
+    with state.writing() as connection:
+        assert forget_delivered(connection, "local", before=now.at + timedelta(days=1)) == 1
         assert waiting(connection, "other") == (1, now.at)
 
 

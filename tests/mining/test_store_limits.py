@@ -153,6 +153,8 @@ def shared_log() -> Log:
         happened("A", "1m", "bonn-1", attributes={"secret": "x"}),
         happened("Only in Bonn", "7m", "bonn-1", objects=((CASE_TYPE, "bonn-1", ""), sku), actor="bea"),
         happened("A", "3m", "bonn-2", attributes={"staff": "yes"}),
+        happened("A", START.date(), "bonn-1"),
+        *(happened("A", f"{n}ms", "bonn-1", actor="bea") for n in range(12)),
         happened("A", "4m", "none"),
     ]
     rows = [row.but(source_event_id=f"e{n}", sequence=n) for n, row in enumerate(rows)]

@@ -8,6 +8,7 @@ from starlette.routing import compile_path
 
 from api.routes.events import FRAMES
 from kernel.access import ANY, OPEN, SIGNED, Need, Permission
+from kpis import answers as kpi_answers
 from mining.answers import ANSWERS
 
 READ, EXPORT, LOAD, ADMINISTER = Permission.READ, Permission.EXPORT, Permission.LOAD, Permission.ADMINISTER
@@ -21,7 +22,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/api/v1/processes"): READ,
     ("GET", "/api/v1/processes/{process}/readiness"): READ,
     ("GET", "/api/v1/processes/{process}/cases/{case_id:path}"): READ,
-    **{("GET", f"/api/v1/processes/{{process}}/{name}"): READ for name in ANSWERS},
+    **{("GET", f"/api/v1/processes/{{process}}/{name}"): READ for name in (*ANSWERS, *kpi_answers.ANSWERS)},
     **{("GET", f"/api/v1/processes/{{process}}/{name}"): EXPORT for name in FRAMES},
     ("GET", "/api/v1/processes/{process}/export"): EXPORT,
     ("POST", "/api/v1/ingest"): LOAD,

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "durations": ("gembascope.commands.answers", "How long cases and activities take."),
     "rework": ("gembascope.commands.answers", "Activities done more than once in a case."),
     "handover": ("gembascope.commands.answers", "Who hands over to whom, people or systems."),
+    "sla": ("gembascope.commands.sla", "How promises are kept, and which cases are late."),
     "discover": ("gembascope.commands.discover", "Discover a model: BPMN, PNML or SVG."),
     "export": ("gembascope.commands.export", "Write a process's log as XES, OCEL 2.0, Parquet or CSV."),
     "readiness": ("gembascope.commands.answers", "What the log of a process is fit for."),

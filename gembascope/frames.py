@@ -67,6 +67,23 @@ CASES = pl.Schema(
     }
 )
 PROMISES = pl.Schema({"name": TEXT, "due": INSTANT, "kept": INSTANT, "late_s": NUMBER})
+SLA_CASES = pl.Schema(
+    {
+        "case": TEXT,
+        "store": TEXT,
+        "state": TEXT,
+        "due_at": INSTANT,
+        "kept_at": INSTANT,
+        "paused_since": INSTANT,
+        "late_s": NUMBER,
+        "value": MONEY,
+        "currency": TEXT,
+        "lost_per_hour": MONEY,
+        "last_activity": TEXT,
+        "last_at": INSTANT,
+        "started_at": INSTANT,
+    }
+)
 CASE_EVENTS = pl.Schema(
     {
         "event_id": TEXT,

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -29,6 +30,7 @@ from gembascope.workspace import Workspace as Connection
 from ingest.mapping import Mapping, read_mapping
 from kernel.errors import InputError, MappingError, SettingsError
 from kernel.settings import load_settings
+from kpis.sla import SlaState, SlaSummary
 from mining.answers import Document
 from mining.cases import MAX_PAGE, Case
 from mining.directly_follows import ProcessMap
@@ -278,18 +280,7 @@ class Process:
 
     def cases(self, *, order: str = "longest", limit: int | None = 50, **filters: Unpack[Filters]) -> pl.DataFrame:
         """The first `limit` cases in one of the orders of `mining.cases.ORDERS`; None: all of them."""
-        if limit is not None and limit < 1:
-            raise InputError(f"limit: {limit} is not a whole number from 1 on")
-        rows: list[Document] = []
-        after: dict[str, str] = {}
-        while limit is None or len(rows) < limit:
-            page = MAX_PAGE if limit is None else min(MAX_PAGE, limit - len(rows))
-            found = self._ask("cases", filters, order=order, limit=str(page), **after)
-            rows += found["cases"]
-            if found["next"] is None:
-                break
-            after = {"next": found["next"]}
-        return frame_of(rows, frames.CASES)
+        return frame_of(self._pages("cases", filters, limit, {"order": order}), frames.CASES)
 
     def case(self, case_id: str) -> Case:
         """One case: its state, variant and attributes, and the frames `events` in case order and `promises`."""
@@ -324,6 +315,18 @@ class Process:
         """A model by the inductive miner; `noise` is the share of rare behaviour left out, 0 to 1."""
         found = self._ask("discover", filters, noise=repr(float(noise)))
         return Model(found["process_tree"], found["bpmn"], found["pnml"], found["svg"])
+
+    def sla(self, *, promise: str | None = None, **filters: Unpack[Filters]) -> tuple[SlaSummary, ...]:
+        """How each promise of the process is kept, or the one named, in the order of the definition."""
+        found = self._ask("sla", filters, **({"promise": promise} if promise is not None else {}))
+        return tuple(_summary(found, row) for row in found["promises"])
+
+    def late(self, *, promise: str | None = None, limit: int | None = 50, **filters: Unpack[Filters]) -> pl.DataFrame:
+        """The cases that are past due and not kept, those that lose most per hour first: the first `limit`, or with
+        None all of them. `promise` may be left out where the process has one. Columns as in `kpis.sla.SlaPage`, with
+        `case` for the case id."""
+        options = {"late": "true"} | ({"promise": promise} if promise is not None else {})
+        return frame_of(self._pages("sla/cases", filters, limit, options), frames.SLA_CASES)
 
     def readiness(self) -> pl.DataFrame:
         """What the log is fit for, said before any figure is trusted: one row per aspect."""
@@ -367,6 +370,20 @@ class Process:
             return figures.bottlenecks_figure(self.bottlenecks(**filters))
         raise InputError(f"kind: {kind!r} is not one of {', '.join(KINDS)}")
 
+    def _pages(self, name: str, filters: Filters, limit: int | None, options: dict[str, str]) -> list[Document]:
+        if limit is not None and limit < 1:
+            raise InputError(f"limit: {limit} is not a whole number from 1 on")
+        rows: list[Document] = []
+        after: dict[str, str] = {}
+        while limit is None or len(rows) < limit:
+            page = MAX_PAGE if limit is None else min(MAX_PAGE, limit - len(rows))
+            found = self._ask(name, filters, limit=str(page), **options, **after)
+            rows += found["cases"]
+            if found["next"] is None:
+                break
+            after = {"next": found["next"]}
+        return rows
+
     def _ask(self, name: str, filters: Filters, **options: str) -> Document:
         return self._connection.answer(name, self.id, words_of(filters), options)
 
@@ -389,6 +406,30 @@ def _mapping(
         return Mapping.model_validate(fields | {name: value for name, value in columns.items() if value is not None})
     except ValueError as error:
         raise MappingError(f"mapping: {'; '.join(str(error).splitlines()[1:3])}") from None
+
+
+def _summary(answer: Document, found: Document) -> SlaSummary:
+    def money(name: str) -> dict[str, Decimal]:
+        return {row["currency"]: Decimal(row["value"]) for row in found[name]}
+
+    now, oldest = instant_of(answer["now"]), instant_of(found["oldest_due"])
+    if now is None:
+        raise TypeError("an answer about promises has its instant")
+    return SlaSummary(
+        process=answer["process"],
+        promise=found["promise"],
+        now=now,
+        cases={state: found[state] for state in SlaState},
+        not_started=found["not_started"],
+        void=found["void"],
+        late_now=found["late_now"],
+        kept_late=found["kept_late"],
+        value_late=money("value_late"),
+        value_at_risk=money("value_at_risk"),
+        unpriced=found["unpriced"],
+        lost_per_hour=money("lost_per_hour"),
+        oldest_due=oldest,
+    )
 
 
 def _report(found: Document) -> Report:

@@ -25,6 +25,7 @@ from kernel.process import Processes
 from kernel.schema import migrate
 from kernel.settings import Settings
 from kernel.warehouse import Warehouse
+from kpis import answers as kpi_answers
 from mining.answers import ANSWERS, Document, case, describe, readiness, rows
 from mining.filters import CaseFilter, read_filter
 from mining.selected_events import case_attributes, selected_events
@@ -35,8 +36,8 @@ Words = Mapping[str, Sequence[str]]
 
 
 class Workspace(Protocol):
-    """What the command line and the SDK ask of a home. Documents are those of `mining.answers`, frames those of
-    `mining.selected_events`."""
+    """What the command line and the SDK ask of a home. Documents are those of `mining.answers` and `kpis.answers`,
+    frames those of `mining.selected_events`."""
 
     def processes(self) -> Document: ...
 
@@ -96,13 +97,15 @@ class LocalWorkspace:
             self.warehouse.close()
             raise
         folder = Processes(settings.home.expanduser(), settings.tenant)
-        self.views = Views(self.warehouse, settings.tenant, folder)
+        self.views = Views(self.warehouse, settings.tenant, folder, clock)
 
     def processes(self) -> Document:
         return {"processes": [describe(definition) for definition in self.views.all()]}
 
     def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
         view, chosen = self._selection(process, words)
+        if name in kpi_answers.ANSWERS:
+            return kpi_answers.ANSWERS[name](view, chosen, options, self.clock)
         return ANSWERS[name](view, chosen, options)
 
     def events(self, process: str, words: Words) -> pl.DataFrame:

@@ -10,13 +10,17 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-CURRENCY = r"^[A-Z]{3}$"
-
 _MONEY = re.compile(r"([0-9]{1,20}(?:[.][0-9]{1,6})?) ([A-Z]{3})")
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:[.][0-9]+)?")
 _SHARE = re.compile(r"([0-9]{1,2}(?:[.][0-9]{1,6})?|100)%")
 _MICRO = Decimal("0.000001")
 _FINE = Decimal("0.000000000000000001")
+
+
+def _check_currency(code: str) -> str:
+    if re.fullmatch("[A-Z]{3}", code) is None:
+        raise ValueError(f"{code!r} is no currency: write its code of three capital letters, such as EUR")
+    return code
 
 
 class CaseValue(BaseModel):
@@ -29,7 +33,9 @@ class CaseValue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     attribute: str = Field(min_length=1, description="Case attribute that holds the amount.")
-    currency: str | None = Field(default=None, pattern=CURRENCY, description="Its currency, such as EUR.")
+    currency: Annotated[str, AfterValidator(_check_currency)] | None = Field(
+        default=None, description="Its currency, such as EUR."
+    )
     currency_attribute: str | None = Field(
         default=None, min_length=1, description="Instead of currency: case attribute that holds its code."
     )

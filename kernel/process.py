@@ -34,7 +34,7 @@ from kernel.case_value import CaseValue
 from kernel.definitions import read_definition, read_folder, suggestion
 from kernel.errors import DefinitionError, NotFound, Problem
 from kernel.link_path import read_link_paths, written
-from kernel.promise import CalendarName, Promise, problems_of
+from kernel.promise import CalendarName, Promise, price_problems, problems_of
 from kernel.timeparse import parse_duration
 
 PROCESS_ID = r"^[a-z0-9][a-z0-9._-]{0,119}$"
@@ -91,10 +91,13 @@ class Population(_Part):
 
 
 def _fits(promise: Promise, info: ValidationInfo) -> Promise:
+    problems = []
     if "activities" in info.data and "end" in info.data:
-        problems = problems_of(promise, info.data["activities"], info.data["end"], info.data.get("value"))
-        if problems:
-            raise ValueError("; ".join(problems))
+        problems += problems_of(promise, info.data["activities"], info.data["end"])
+    if "value" in info.data:
+        problems += price_problems(promise, info.data["value"])
+    if problems:
+        raise ValueError("; ".join(problems))
     return promise
 
 

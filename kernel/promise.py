@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from kernel.calendar import BusinessCalendar
-from kernel.case_value import CaseValue, LateCost
+from kernel.case_value import CaseValue, LateCost, Loss
 from kernel.definitions import suggestion
 from kernel.timeparse import parse_duration
 
@@ -215,10 +215,8 @@ class Promise(BaseModel):
             return _NEVER
 
 
-def problems_of(
-    promise: Promise, activities: Collection[str], ends: Collection[str], value: CaseValue | None
-) -> list[str]:
-    """What does not fit the activities (none: all that occur), the end activities and the value of its process."""
+def problems_of(promise: Promise, activities: Collection[str], ends: Collection[str]) -> list[str]:
+    """What does not fit the activities (none: all that occur) and the end activities of its process."""
     named = [("from", promise.starts_with), ("to", promise.kept_by)]
     for number, pause in enumerate(promise.pauses):
         named += [(f"pauses.{number}.from", pause.begins_with), (f"pauses.{number}.to", pause.ends_with)]
@@ -232,14 +230,18 @@ def problems_of(
         for number, pause in enumerate(promise.pauses)
         if promise.kept_by is None and pause.begins_with in ends
     ]
-    if promise.late_cost is not None:
-        loss = promise.late_cost.loss()
-        if loss.share and value is None:
-            found.append("late_cost is a share of the value of a case, and the process names no value")
-        if loss.currency and value is not None and value.currency not in (None, loss.currency):
-            found.append(f"late_cost is in {loss.currency}, and the value of a case in {value.currency}")
     if promise.kept_by is None and not ends:
         found.append("names no activity in to, and the process has no end activity either")
     if promise.kept_by is None and promise.starts_with in ends:
         found.append(f"starts with {promise.starts_with!r}, which is also an end activity, and names none in to")
     return found
+
+
+def price_problems(promise: Promise, value: CaseValue | None) -> list[str]:
+    """What of its cost does not fit what the process says about the value of a case."""
+    loss = promise.late_cost.loss() if promise.late_cost is not None else Loss()
+    if loss.share and value is None:
+        return ["late_cost is a share of the value of a case, and the process names no value"]
+    if loss.currency and value is not None and value.currency not in (None, loss.currency):
+        return [f"late_cost is in {loss.currency}, and the value of a case in {value.currency}"]
+    return []

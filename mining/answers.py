@@ -50,14 +50,14 @@ def map(view: ProcessView, chosen: CaseFilter, options: Options) -> Document:
 
 
 def variants(view: ProcessView, chosen: CaseFilter, options: Options) -> Document:
-    top = variants_.ALL if options.get("all") == "true" else _number(options, "top", 20, 1_000_000)
+    top = variants_.ALL if options.get("all") == "true" else number(options, "top", 20, 1_000_000)
     found = variants_.variants(view, chosen, top=top)
     total = found.item(0, "total") if found.height else 0
     return {"process": view.definition.id, "variants": rows(found.drop("total")), "total": total}
 
 
 def bottlenecks(view: ProcessView, chosen: CaseFilter, options: Options) -> Document:
-    found = bottlenecks_.bottlenecks(view, chosen, top=_number(options, "top", 10, 100_000))
+    found = bottlenecks_.bottlenecks(view, chosen, top=number(options, "top", 10, 100_000))
     return {"process": view.definition.id, "bottlenecks": rows(found)}
 
 
@@ -66,7 +66,7 @@ def cases(view: ProcessView, chosen: CaseFilter, options: Options) -> Document:
         view,
         chosen,
         order_by=options.get("order", "longest"),
-        page=_number(options, "limit", 50, cases_.MAX_PAGE),
+        page=number(options, "limit", 50, cases_.MAX_PAGE),
         after=options.get("next"),
     )
     return {"process": view.definition.id, "cases": rows(page.cases), "next": page.next}
@@ -101,7 +101,7 @@ def rework(view: ProcessView, chosen: CaseFilter, options: Options) -> Document:
 
 def handover(view: ProcessView, chosen: CaseFilter, options: Options) -> Document:
     between = options.get("between", "actors")
-    found = handover_.handover(view, chosen, between=between, top=_number(options, "top", 1_000, 1_000_000))
+    found = handover_.handover(view, chosen, between=between, top=number(options, "top", 1_000, 1_000_000))
     return {"process": view.definition.id, "between": between, "handovers": rows(found)}
 
 
@@ -172,15 +172,21 @@ def _plain(row: dict[str, Any]) -> Document:
     return {name: _value(value) for name, value in row.items()}
 
 
+def instant(moment: datetime) -> str:
+    """An instant as documents write it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 def _value(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return instant(value)
     if isinstance(value, Decimal):
         return str(value)
     return value
 
 
-def _number(options: Options, name: str, usual: int, most: int) -> int:
+def number(options: Options, name: str, usual: int, most: int) -> int:
+    """An option that is a whole number from 1 to `most`; InputError for anything else."""
     text = options.get(name)
     if text is None:
         return usual

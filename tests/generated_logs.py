@@ -42,6 +42,15 @@ PROMISES = tuple(
         {"name": "next day", "from": "C", "to": "B", "within": "1 working days", "calendar": "auckland"},
         {"name": "as told", "from": "A", "to": "C", "to_take": "last", "by_attribute": "promised"},
         {"name": "as told there", "to": "B", "by_attribute": "promised", "calendar": "auckland"},
+        {"name": "waited", "from": "A", "to": "C", "within": "36h", "pauses": [{"from": "B", "to": "Ärger 2"}]},
+        {
+            **{"name": "waited at work", "to": "C", "to_take": "last", "within": "63 working minutes"},
+            "pauses": [{"from": "B", "to": "A"}, {"from": "Ärger 2", "to": "A"}],
+        },
+        {
+            **{"name": "waited for days", "from": "A", "within": "1 working days"},
+            "pauses": [{"from": "B", "to": "Ärger 2"}, {"from": "Ärger 2", "to": "B"}],
+        },
     )
 )
 PROMISED = (

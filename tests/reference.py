@@ -236,44 +236,140 @@ def _path(definition: ProcessDefinition, name: str, events: list[Counted], told:
             (item.name for item in definition.excluded if described.get(item.attribute, "") in item.values), ""
         ),
         attributes=described,
-        promises=tuple(_kept(definition, promise, ordered, described) for promise in definition.promises),
+        promises=tuple(_kept(definition, promise, ordered, assumed, described) for promise in definition.promises),
     )
 
 
-def _kept(definition: ProcessDefinition, promise: Promise, ordered: list[Counted], described: dict[str, str]) -> Kept:
+def _kept(
+    definition: ProcessDefinition,
+    promise: Promise,
+    ordered: list[Counted],
+    assumed: tuple[bool, ...],
+    described: dict[str, str],
+) -> Kept:
     """A clock runs from the end of what is known of its start; what keeps it must not lie before that for certain."""
     first = ordered[0].event.started_at
-    starts = [item.interval_of_day() for item in ordered if item.event.activity == promise.starts_with]
+    places = [number for number, item in enumerate(ordered) if item.event.activity == promise.starts_with]
     if promise.starts_with is None:
-        starts = [ordered[0].interval_of_day() if first is None else (first, first)]
-    if not starts:
+        places = [0]
+    if not places:
         return Kept(None, None, None)
-    since, start = starts[-1 if promise.from_take == "last" else 0]
+    place = places[-1 if promise.from_take == "last" else 0]
+    since, start = ordered[place].interval_of_day()
+    if promise.starts_with is None and first is not None:
+        since = start = first
     wanted = definition.end if promise.kept_by is None else (promise.kept_by,)
     keeping = [item for item in ordered if item.event.activity in wanted and item.order_at >= since]
-    due = _due(definition.calendar_of(promise), promise, since, start, described)
-    if not keeping:
-        return Kept(due, None, None)
-    earliest, kept = keeping[-1 if promise.to_take == "last" else 0].interval_of_day()
+    keeper = keeping[-1 if promise.to_take == "last" else 0] if keeping else None
+    stops = pauses(promise, ordered, assumed, place, (since, start), keeper)
+    due, paused_since = _due(definition.calendar_of(promise), promise, (since, start), described, stops)
+    if keeper is None:
+        return Kept(due, None, None, paused_since)
+    earliest, kept = keeper.interval_of_day()
     if due is None:
         return Kept(None, kept, None)
     return Kept(due, kept, timedelta() if kept <= due or earliest < due else kept - due)
 
 
+Stop = tuple[datetime, datetime | None]
+"""When a clock stops and when it runs on; None: it still stands."""
+
+
+def pauses(
+    promise: Promise,
+    ordered: list[Counted],
+    assumed: tuple[bool, ...],
+    place: int,
+    start: tuple[datetime, datetime],
+    keeper: Counted | None,
+) -> list[Stop]:
+    """When the clock of a promise stands, in order and apart from each other."""
+    groups = [sum(not guess for guess in assumed[:number]) for number in range(len(ordered))]
+
+    def by_assumption(one: int, other: int) -> bool:
+        """Whether the one, which is ordered before the other, may have come after it."""
+        low, high = ordered[other].interval_of_day()
+        return groups[one] == groups[other] or (low < high and ordered[one].order_at >= low)
+
+    found: list[Stop] = []
+    for pause in promise.pauses:
+        ends = [number for number, item in enumerate(ordered) if item.event.activity == pause.ends_with]
+        for number, item in enumerate(ordered):
+            if item.event.activity != pause.begins_with or number == place:
+                continue
+            if number < place and not (
+                groups[number] == groups[place] or (start[0] < start[1] and item.order_at >= start[0])
+            ):
+                continue
+            before = [end for end in ends if end < number]
+            if before and by_assumption(before[-1], number):
+                continue
+            after = [ordered[end].order_at for end in ends if end > number] + ([keeper.order_at] if keeper else [])
+            end = min(after, default=None)
+            begin = max(item.order_at, start[1])
+            if end is None or end > begin:
+                found.append((begin, end))
+    merged: list[Stop] = []
+    for begin, end in sorted(found, key=lambda stop: stop[0]):
+        if merged and (merged[-1][1] is None or begin <= merged[-1][1]):
+            last = merged.pop()
+            merged.append((last[0], None if last[1] is None or end is None else max(last[1], end)))
+        else:
+            merged.append((begin, end))
+    return merged
+
+
 def _due(
-    calendar: BusinessCalendar, promise: Promise, since: datetime, start: datetime, described: dict[str, str]
-) -> datetime | None:
+    calendar: BusinessCalendar,
+    promise: Promise,
+    start: tuple[datetime, datetime],
+    described: dict[str, str],
+    stops: list[Stop],
+) -> tuple[datetime | None, datetime | None]:
+    """When a clock runs out, or since when it stands."""
     if promise.within is None:
-        return _written_due(described.get(promise.by_attribute or "", ""), ZoneInfo(calendar.definition.timezone))
+        zone = ZoneInfo(calendar.definition.timezone)
+        return _written_due(described.get(promise.by_attribute or "", ""), zone), None
     number, unit = re.fullmatch(r"(\d+)(h| working days| working minutes)", promise.within).groups()  # type: ignore[union-attr]
+    if unit == " working days":
+        return runs_out_by_days(calendar, start[0] + (start[1] - start[0]) // 2, int(number), stops)
+    left = timedelta(hours=int(number)) if unit == "h" else timedelta(minutes=int(number))
+    return runs_out(None if unit == "h" else calendar, start[1], left, stops)
+
+
+def runs_out(
+    calendar: BusinessCalendar | None, start: datetime, left: timedelta, stops: list[Stop]
+) -> tuple[datetime | None, datetime | None]:
+    """From stop to stop: what is left of the time, on the wall without a calendar."""
+    for begin, end in stops:
+        ran = begin - start if calendar is None else calendar.working_time(start, begin)
+        if ran >= left:
+            break
+        if end is None:
+            return None, begin
+        left, start = left - ran, end
     try:
-        if unit == "h":
-            return start + timedelta(hours=int(number))
-        if unit == " working days":
-            return calendar.add_working_days(since + (start - since) // 2, int(number))
-        return calendar.add_working_time(start, timedelta(minutes=int(number)))
+        return start + left if calendar is None else calendar.add_working_time(start, left), None
     except ValueError:
-        return None
+        return None, None
+
+
+def runs_out_by_days(
+    calendar: BusinessCalendar, start: datetime, days: int, stops: list[Stop]
+) -> tuple[datetime | None, datetime | None]:
+    """Closing by closing of the open days after the start: those in a stop do not count."""
+    lasting = next((begin for begin, end in stops if end is None), None)
+    counted = number = 0
+    while counted < days:
+        number += 1
+        try:
+            closing = calendar.add_working_days(start, number)
+        except ValueError:
+            return None, lasting
+        if lasting is not None and lasting < closing:
+            return None, lasting
+        counted += not any(begin < closing <= end for begin, end in stops if end is not None)
+    return closing, None
 
 
 def _written_due(text: str, zone: ZoneInfo) -> datetime | None:

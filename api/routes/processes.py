@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.datastructures import QueryParams
 
 from kernel.errors import InputError
+from kpis import answers as kpi_answers
 from mining.answers import ANSWERS, OPTIONS, Document, case, describe, readiness
 from mining.filters import FILTER_WORDS, CaseFilter, read_filter
 from mining.view import Views
@@ -80,26 +81,28 @@ def selection(params: QueryParams, options: tuple[str, ...]) -> tuple[CaseFilter
     return read_filter(words), chosen
 
 
-def _register(name: str) -> None:
-    options = OPTIONS.get(name, ())
-
+def _register(name: str, options: tuple[str, ...]) -> None:
     def answer(process: str, request: Request, views: TheViews) -> Document:
         chosen, given = selection(request.query_params, options)
         view = views.view(process)
         view.check(chosen)
+        if name in kpi_answers.ANSWERS:
+            return kpi_answers.ANSWERS[name](view, chosen, given, views.clock)
         return ANSWERS[name](view, chosen, given)
 
-    answer.__name__ = name
+    answer.__name__ = name.replace("/", "_")
     extra = [{"name": o, "in": "query", "required": False, "schema": {"type": "string"}} for o in options]
     router.add_api_route(
         f"/processes/{{process}}/{name}",
         answer,
         methods=["GET"],
-        summary=f"The answer of `gembascope {name}`.",
+        summary=f"The answer of `gembascope {name}`." if "/" not in name else "The work queue of `gembascope sla`.",
         dependencies=[Depends(filters)],
         openapi_extra={"parameters": extra} if extra else None,
     )
 
 
 for _name in ANSWERS:
-    _register(_name)
+    _register(_name, OPTIONS.get(_name, ()))
+for _name in kpi_answers.ANSWERS:
+    _register(_name, kpi_answers.OPTIONS[_name])

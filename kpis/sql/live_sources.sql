@@ -1,9 +1,5 @@
 -- Whether a process is fed while things happen, and up to when it goes: one row: live (1: one of its sources has sent a live
 -- event), last_at (its last event; null where it has none). Parameters: tenant, process.
-WITH
-    (
-        SELECT sources FROM projections FINAL WHERE tenant = {tenant:String} AND process = {process:String}
-    ) AS known
 SELECT
     (
         SELECT count()
@@ -11,7 +7,14 @@ SELECT
         (
             SELECT 1
             FROM events
-            WHERE tenant = {tenant:String} AND has(known, source) AND mode = 'live'
+            WHERE tenant = {tenant:String}
+                AND source IN
+                (
+                    SELECT arrayJoin(sources)
+                    FROM projections FINAL
+                    WHERE tenant = {tenant:String} AND process = {process:String}
+                )
+                AND mode = 'live'
             LIMIT 1
         )
     ) AS live,

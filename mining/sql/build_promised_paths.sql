@@ -114,7 +114,7 @@ WITH
             if({pausing:UInt8} = 0, [], arrayPushFront(arrayCumSum(wait -> toInt64(wait >= 0), waits_us), toInt64(0))) AS ranks
         FROM aimed
     ),
-    -- stretches: of each promise its pauses as (begin, end) by begin, which may overlap; end -1 where one lasts. An event
+    -- stretches: of each promise its pauses as (begin, end) by begin, which may overlap, end -1 where one lasts. An event
     -- begins one unless it is before the start for certain, or may be before the last end that is ordered before it.
     halted AS
     (

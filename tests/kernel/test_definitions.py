@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from kernel import process
 from kernel.calendar_definition import CalendarDefinition
+from kernel.case_value import CaseValue, LateCost
 from kernel.definitions import read_folder
 from kernel.errors import DefinitionError, NotFound
 from kernel.process import ProcessDefinition, Processes, Target, read_process, write_process
-from kernel.promise import Promise
+from kernel.promise import Pause, Promise
 
 BAD = Path(__file__).resolve().parent.parent / "bad_definitions"
 
@@ -28,6 +29,13 @@ MESSAGES = {
         "id_is_not_the_file_name.yaml:2: id: 'another' is not the file's name; call the file another.yaml"
     ],
     "key_given_twice.yaml": ["key_given_twice.yaml:3: object_type: given twice"],
+    "late_cost_in_another_currency.yaml": [
+        "late_cost_in_another_currency.yaml:5: promises.0: late_cost is in USD, and the value of a case in EUR"
+    ],
+    "late_cost_without_value.yaml": [
+        "late_cost_without_value.yaml:4: promises.0: late_cost is a share of the value of a case, and the process "
+        "names no value"
+    ],
     "link_paths.yaml": [
         "link_paths.yaml:5: links.1: 'delivery → parcel' begins with 'delivery', not with the case notion 'order'",
         "link_paths.yaml:6: links.2: expected a path of two object types or more, such as order -> delivery -> parcel",
@@ -45,6 +53,26 @@ MESSAGES = {
     "promise_from_the_end.yaml": [
         "promise_from_the_end.yaml:5: promises.0: starts with 'Paid', which is also an end activity, and names none "
         "in to"
+    ],
+    "promise_terms.yaml": [
+        "promise_terms.yaml:5: value.currency: 'euro' is no currency: write its code of three capital letters, such as "
+        "EUR",
+        "promise_terms.yaml:13: promises.0.pauses.1: from and to are both 'Asked': the same event would begin and end "
+        "the pause",
+        "promise_terms.yaml:14: promises.1: pauses.0.from: 'Askd' is not among the process's activities (did you mean "
+        "Asked?)",
+        "promise_terms.yaml:20: promises.2: pauses begin with 'Paid', which keeps the promise",
+        "promise_terms.yaml:25: promises.3: pauses.0.from: 'Rejected' is an end activity, which keeps the promise",
+        "promise_terms.yaml:29: promises.4: pauses need within: a due instant that an attribute holds is not postponed "
+        "by a pause",
+        "promise_terms.yaml:33: promises.5: at_risk 2 working days is not shorter than within 2 working days: every "
+        "case would be at risk from its start",
+        "promise_terms.yaml:41: promises.6.calendar: no calendar 'always' in the folder calendars; there are: none",
+        "promise_terms.yaml:45: promises.7.at_risk: 'soon' is not a duration: expected whole numbers with the units w, "
+        "d, h, m, s or ms, such as 4h or 1h30m; of a calendar write 5 working days or 30 working hours",
+        "promise_terms.yaml:49: promises.8.late_cost: give either per_hour or per_day, and not both",
+        "promise_terms.yaml:53: promises.9.late_cost.per_day: '0%' is no cost: write 2.50 EUR, or 0.5% of the value of "
+        "the case",
     ],
     "promises.yaml": [
         "promises.yaml:4: calendar: no calendar 'dc_leipzig' in the folder calendars; there are: none",
@@ -72,6 +100,9 @@ MESSAGES = {
         "several_mistakes.yaml:5: targets.0.targt: not a known field (did you mean target?)",
     ],
     "store_is_empty.yaml": ["store_is_empty.yaml:3: store: String should have at least 1 character"],
+    "value_of_two_currencies.yaml": [
+        "value_of_two_currencies.yaml:3: value: give either currency or currency_attribute, and not both"
+    ],
     "unknown_field.yaml": ["unknown_field.yaml:3: targts: not a known field (did you mean targets?)"],
     "wrong_duration.yaml": [
         "wrong_duration.yaml:6: targets.0.within: 'soon' is not a duration: expected whole numbers with the units "
@@ -149,8 +180,12 @@ promises:
 
 
 def promising(**changes: object) -> ProcessDefinition:
-    promise = Promise.model_validate({"name": "soon", "from": "Placed", "to": "Shipped", "within": "2 working days"})
-    definition = ProcessDefinition(id="p", object_type="order", calendar="dc", promises=(promise,))
+    promise = Promise.model_validate(
+        {"name": "soon", "from": "Placed", "to": "Shipped", "within": "2 working days", "at_risk": "4h"}
+        | {"pauses": [{"from": "Asked", "to": "Answered"}], "late_cost": {"per_day": "0.5%"}}
+    )
+    value = CaseValue(attribute="amount", currency="EUR")
+    definition = ProcessDefinition(id="p", object_type="order", calendar="dc", value=value, promises=(promise,))
     return definition.with_calendars({"dc": CalendarDefinition.model_validate(CALENDAR | changes)})
 
 
@@ -171,7 +206,7 @@ def test_promises_survive_writing_and_reading_with_their_calendar(tmp_path: Path
     (processes.calendar_folder / "dc.yaml").write_text(yaml.safe_dump(CALENDAR))
     assert read_process(path) == processes.get("p") == processes.all()["p"] == promising()
     with pytest.raises(ValueError, match="was made without its calendar 'dc'"):
-        _ = ProcessDefinition(id="p", object_type="order", calendar="dc", promises=promising().promises).hash
+        _ = ProcessDefinition.model_validate(promising().model_dump(by_alias=True)).hash
 
 
 def test_the_problems_of_calendars_and_of_those_who_name_them_are_listed_together(tmp_path: Path) -> None:
@@ -196,7 +231,7 @@ def test_the_problems_of_calendars_and_of_those_who_name_them_are_listed_togethe
         processes.get("q")
 
 
-@pytest.mark.parametrize("model", [ProcessDefinition, Promise, Target])
+@pytest.mark.parametrize("model", [ProcessDefinition, Promise, Pause, LateCost, CaseValue, Target])
 def test_every_field_is_described(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())
     assert model.model_config["frozen"]

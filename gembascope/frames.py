@@ -66,7 +66,7 @@ CASES = pl.Schema(
         "due": INSTANT,
     }
 )
-PROMISES = pl.Schema({"name": TEXT, "due": INSTANT, "kept": INSTANT, "late_s": NUMBER})
+PROMISES = pl.Schema({"name": TEXT, "due": INSTANT, "kept": INSTANT, "late_s": NUMBER, "paused_since": INSTANT})
 SLA_CASES = pl.Schema(
     {
         "case": TEXT,

@@ -21,7 +21,7 @@ from mining.view import ProcessView
 ORDERS = ("longest", "shortest", "newest", "oldest", "events", "fewest", "recent", "stalest", "due", "case")
 """By duration; by first event (newest, oldest); by number of events, most first or fewest first; by last event, latest
 first (recent) or earliest first (stalest); by due instant, the first due first, cases without one last; by case id."""
-PROMISES = {"name": pl.String(), "due": INSTANT, "kept": INSTANT, "late_s": pl.Float64()}
+PROMISES = {"name": pl.String(), "due": INSTANT, "kept": INSTANT, "late_s": pl.Float64(), "paused_since": INSTANT}
 MAX_PAGE = 10_000
 MAX_EVENTS = 200_000
 VIA = pl.Struct({"type": pl.String, "id": pl.String})
@@ -82,9 +82,10 @@ class Case:
     `actor_kind`, `lifecycle`, `outcome`, `error_code`, `value`, `currency`, `attributes` (JSON), `precision`,
     `event_id`, `via` (type and id of the linked object through which it came; null where the event names the case),
     `wait_s` (seconds since the event before; null for the first and where the order is assumed) and `assumed` (whether
-    its order after the event before is). `promises`: one row per promise of the process, in its
-    order, with `name`, `due` (null where its clock has not started, or nothing is ever due), `kept` (when an event kept
-    it) and `late_s` (seconds from due to kept, 0 when kept in time, null where one of the two is missing)."""
+    its order after the event before is). `promises`: one row per promise of the process, in its order, with `name`,
+    `due` (null where its clock has not started or stands, or nothing is ever due), `kept` (when an event kept it),
+    `late_s` (seconds from due to kept, 0 when kept in time, null where one of the two is missing) and `paused_since`
+    (since when its clock stands, null where it does not)."""
 
     case: str
     state: str
@@ -178,8 +179,10 @@ def _via(view: ProcessView, parameters: dict[str, Any], event_ids: pl.Series) ->
 
 
 def _promises(definition: ProcessDefinition, head: dict[str, Any]) -> pl.DataFrame:
-    told = zip(definition.promises, head["dues"], head["kept"], head["lates_us"], strict=False)
-    rows = [(promise.name, due, kept, late / 1e6 if late >= 0 else None) for promise, due, kept, late in told]
+    told = zip(definition.promises, head["dues"], head["kept"], head["lates_us"], head["paused_since"], strict=False)
+    rows = [
+        (promise.name, due, kept, late / 1e6 if late >= 0 else None, since) for promise, due, kept, late, since in told
+    ]
     return pl.DataFrame(rows, schema=PROMISES, orient="row")
 
 

@@ -138,6 +138,8 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> Component:
 
 
 def _promise(row: Mapping[str, Any]) -> str:
+    if row["paused_since"] is not None:
+        return f"paused since {instant(row['paused_since'])}"
     if row["due"] is None:
         return "nothing is due"
     if row["kept"] is None:

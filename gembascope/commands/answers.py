@@ -252,6 +252,8 @@ def case_(
             ("kept (UTC)", "kept", render.moment),
             ("late by", "late_s", lambda late_s: "in time" if late_s == 0 else render.seconds(late_s)),
         ]
+        if any(promise["paused_since"] for promise in found["promises"]):
+            promised.append(("paused since (UTC)", "paused_since", render.moment))
         render.table(console(), "promises", promised, found["promises"])
     if found["attributes"]:
         pairs = [(render.name(key), render.name(value)) for key, value in sorted(found["attributes"].items())]

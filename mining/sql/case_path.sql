@@ -1,5 +1,6 @@
 -- One case as the projection holds it: one row or none (case, start, end, state, variant, assumed, attributes as JSON,
--- activities by name in case order, waits_us between its events; dues, kept and lates_us per promise).
+-- activities by name in case order, waits_us between its events; dues, kept, lates_us and paused_since per
+-- promise).
 -- Parameters: tenant, process, case.
 WITH
     (
@@ -20,6 +21,7 @@ SELECT
     services_us,
     dues,
     kept,
-    lates_us
+    lates_us,
+    paused_since
 FROM case_paths FINAL
 WHERE tenant = {tenant:String} AND process = {process:String} AND case_id = {case:String}

@@ -205,12 +205,14 @@ def test_promises_from_their_definition_to_the_due_cases(run: Run, tmp_path: Pat
             "due": "2026-04-01T16:00:00Z",
             "kept": "2026-04-01T16:30:00Z",
             "late_s": 1800.0,
+            "paused_since": None,
         },
         {
             "name": "answer in 30 working hours",
             "due": "2026-04-03T09:00:00Z",
             "kept": "2026-04-01T16:30:00Z",
             "late_s": 0.0,
+            "paused_since": None,
         },
     ]
     assert json.loads(run("case", "returns", "2", "--json").stdout)["promises"][0]["late_s"] == 0

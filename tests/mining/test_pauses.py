@@ -19,6 +19,7 @@ from kernel.clock import Clock
 from kernel.process import ProcessDefinition
 from kernel.promise import Promise
 from kernel.warehouse import Warehouse
+from mining.cases import case
 from mining.projection import refresh
 from mining.view import ProcessView
 
@@ -117,6 +118,12 @@ def test_while_a_pause_lasts_nothing_is_due(
     definition = waiting(DAYS, HOURS, WALL, pauses=(ASKED, HELD))
     rows = [at("01T10:00", "In"), *(at(text, activity, sequence=n) for n, (text, activity) in enumerate(events))]
     assert judged(warehouse, clock, definition, *rows) == [(None, None, local(f"2026-06-{since}"))] * 3
+
+
+def test_a_case_tells_since_when_it_is_paused(warehouse: Warehouse, clock: Clock) -> None:
+    rows = [at("01T10:00", "In"), at("01T11:00", "Asked")]
+    view = stored(warehouse, clock, fresh_tenant(), frame(rows), definition=waiting(DAYS))
+    assert case(view, "1").promises.rows() == [(DAYS, None, None, None, local("2026-06-01T11:00"))]
 
 
 def test_what_keeps_the_promise_ends_its_pause(warehouse: Warehouse, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from kernel.audit.chain import append
 from kernel.clock import Clock
@@ -26,6 +26,31 @@ from orchestration_hooks.tools import Tools
 
 WORKER = "gembascope"
 """Who does what no person does."""
+
+# Statements that every move needs are built once: building them costs more than running them.
+_RUN = and_(RUNS.c.tenant == bindparam("for_tenant"), RUNS.c.run_id == bindparam("for_run"))
+LOCK_RUN = select(RUNS).where(_RUN).with_for_update()
+WRITE_RUN = update(RUNS).where(_RUN)
+ADD_EVENT = insert(RUN_EVENTS)
+ADD_STEP = insert(RUN_STEPS)
+WRITE_STEP = update(RUN_STEPS).where(
+    RUN_STEPS.c.tenant == bindparam("for_tenant"),
+    RUN_STEPS.c.run_id == bindparam("for_run"),
+    RUN_STEPS.c.step == bindparam("for_step"),
+    RUN_STEPS.c.visit == bindparam("for_visit"),
+)
+ADD_WAIT = insert(RUN_WAITS)
+WRITE_WAIT = update(RUN_WAITS).where(
+    RUN_WAITS.c.tenant == bindparam("for_tenant"),
+    RUN_WAITS.c.run_id == bindparam("for_run"),
+    RUN_WAITS.c.step == bindparam("for_step"),
+    RUN_WAITS.c.visit == bindparam("for_visit"),
+)
+CLOSE_WAITS = update(RUN_WAITS).where(
+    RUN_WAITS.c.tenant == bindparam("for_tenant"),
+    RUN_WAITS.c.run_id == bindparam("for_run"),
+    RUN_WAITS.c.closed_at.is_(None),
+)
 
 
 class LeaseLost(Exception):
@@ -47,7 +72,7 @@ class Run:
     context: dict[str, Any]
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Run:
+    def of(cls, row: Any) -> Run:
         return cls(row, row.position, row.attempt, json.loads(row.visits), json.loads(row.context))
 
     @property
@@ -102,27 +127,22 @@ class Entry:
             "body": encoded(found),
             "at": self.now,
         }
-        self.connection.execute(RUN_EVENTS.insert().values(**values))
+        self.connection.execute(ADD_EVENT, values)
         self.changes["events"] = number
 
     def audit(self, kind: str, body: Mapping[str, Any], *, actor: str) -> None:
         chain = f"run:{self.run.id}"
         append(self.connection, self.tenant, chain, kind=kind, actor=actor, body=body, at=self.now)
 
-    def step(self, kind: str, status: StepStatus, **values: Any) -> None:
-        """Write the row of the step and visit that the run is at, over what it says already."""
-        run, table = self.run, RUN_STEPS
+    def step(self, kind: str, status: StepStatus, *, first: bool = False, **values: Any) -> None:
+        """Write the row of the step and visit that the run is at, over what it says already. `first`: it says nothing
+        yet, which whoever calls knows."""
+        run = self.run
         if status not in (StepStatus.STARTED, StepStatus.WAITING):
             values.setdefault("ended_at", self.now)
-        where = and_(
-            table.c.tenant == self.tenant,
-            table.c.run_id == run.id,
-            table.c.step == run.step_id,
-            table.c.visit == run.visit,
-        )
         values = {"status": status.value, "attempt": run.attempt, **values}
-        if not self.connection.execute(update(table).where(where).values(**values)).rowcount:
-            first = {
+        if first or not self.connection.execute(WRITE_STEP, self._here | values).rowcount:
+            new = {
                 "tenant": self.tenant,
                 "run_id": run.id,
                 "step": run.step_id,
@@ -133,7 +153,12 @@ class Entry:
                 "in_doubt": 0,
                 "started_at": self.now,
             }
-            self.connection.execute(table.insert().values(**(first | values)))
+            self.connection.execute(ADD_STEP, new | values)
+
+    @property
+    def _here(self) -> dict[str, Any]:
+        run = self.run
+        return {"for_tenant": self.tenant, "for_run": run.id, "for_step": run.step_id, "for_visit": run.visit}
 
     def open_wait(
         self,
@@ -157,17 +182,11 @@ class Entry:
             "deadline": deadline,
             "opened_at": self.now,
         }
-        self.connection.execute(RUN_WAITS.insert().values(**values))
+        self.connection.execute(ADD_WAIT, values)
 
     def change_wait(self, **values: Any) -> None:
         """Write over what it says of the wait at the step and visit that the run is at."""
-        where = and_(
-            RUN_WAITS.c.tenant == self.tenant,
-            RUN_WAITS.c.run_id == self.run.id,
-            RUN_WAITS.c.step == self.run.step_id,
-            RUN_WAITS.c.visit == self.run.visit,
-        )
-        self.connection.execute(update(RUN_WAITS).where(where).values(**values))
+        self.connection.execute(WRITE_WAIT, self._here | values)
 
     def close_wait(self, outcome: WaitOutcome) -> None:
         self.change_wait(closed_at=self.now, outcome=outcome.value)
@@ -180,8 +199,8 @@ class Entry:
 
     def close_waits(self, outcome: WaitOutcome) -> None:
         """Nothing is waited for any more."""
-        where = (RUN_WAITS.c.tenant == self.tenant, RUN_WAITS.c.run_id == self.run.id, RUN_WAITS.c.closed_at.is_(None))
-        self.connection.execute(update(RUN_WAITS).where(*where).values(closed_at=self.now, outcome=outcome.value))
+        values = {"closed_at": self.now, "outcome": outcome.value}
+        self.connection.execute(CLOSE_WAITS, {"for_tenant": self.tenant, "for_run": self.run.id, **values})
 
     def let_go(self, status: Status, wake_at: datetime | None) -> None:
         """Give the lease back. `wake_at`: of a waiting run on the clock of business, else on that of leases."""
@@ -257,18 +276,17 @@ class Book:
             yield entry
             self._write(entry)
 
-    def opened(self, connection: Connection, run_id: str) -> Entry:
-        """An entry on a run that was added in this very transaction; who opens it writes what it changes."""
-        row = self._locked(connection, run_id)
-        return self._entry(connection, Run.of(row), 0)
+    def opened(self, connection: Connection, row: Mapping[str, Any]) -> Entry:
+        """An entry on a run that was added in this very transaction, with this row."""
+        return self._entry(connection, Run.of(_Written(row)), 0)
 
     def _entry(self, connection: Connection, run: Run, seen: int) -> Entry:
         tools = self._tools
         return Entry(connection, tools.tenant, run, tools.clock.now(), tools.lease_clock.now(), seen)
 
     def _locked(self, connection: Connection, run_id: str) -> Row[Any]:
-        where = (RUNS.c.tenant == self._tools.tenant, RUNS.c.run_id == run_id)
-        row = connection.execute(select(RUNS).where(*where).with_for_update()).one_or_none()
+        which = {"for_tenant": self._tools.tenant, "for_run": run_id}
+        row = connection.execute(LOCK_RUN, which).one_or_none()
         if row is None:
             raise NotFound(f"there is no run {run_id[:40]!r}")
         return row
@@ -276,8 +294,8 @@ class Book:
     def _write(self, entry: Entry) -> None:
         run = entry.run
         entry.changes |= {"visits": encoded(run.visits), "context": encoded(run.context), "changed_at": entry.now}
-        where = (RUNS.c.tenant == self._tools.tenant, RUNS.c.run_id == run.id)
-        entry.connection.execute(update(RUNS).where(*where).values(**entry.changes))
+        which = {"for_tenant": self._tools.tenant, "for_run": run.id}
+        entry.connection.execute(WRITE_RUN, which | entry.changes)
 
 
 class _Written:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from kernel.state.tables import RUN_SIGNALS, RUN_STEPS
 from kernel.timeparse import parse_duration
@@ -30,6 +30,12 @@ NOT_DONE = ("http_429", "http_503", "host_refused", "unreachable", "limited")
 """Codes of a RETRY after which nothing was done for certain; after any other it may have been."""
 LONGEST_OUTPUT = 64 * 1024
 """Characters of JSON that are kept of an answer; of a longer one only that it was."""
+STEP = select(RUN_STEPS).where(
+    RUN_STEPS.c.tenant == bindparam("for_tenant"),
+    RUN_STEPS.c.run_id == bindparam("for_run"),
+    RUN_STEPS.c.step == bindparam("for_step"),
+    RUN_STEPS.c.visit == bindparam("for_visit"),
+)
 TOLD = {"call": Activity.CALLED, "trigger": Activity.TRIGGERED, "notify": Activity.NOTIFIED}
 
 
@@ -89,7 +95,7 @@ def _begin(
     if begun is not None and begun.in_doubt and (step.effect == "unsafe" or begun.request != encoded(request)):
         hold_for_a_person(entry, _why(step))
         return None
-    entry.step(step.kind, StepStatus.STARTED, in_doubt=1, request=encoded(request))
+    entry.step(step.kind, StepStatus.STARTED, first=begun is None, in_doubt=1, request=encoded(request))
     return request
 
 
@@ -227,15 +233,9 @@ def _bounded(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(tools: Tools, run: Run) -> Any:
-    table = RUN_STEPS
-    where = (
-        table.c.tenant == tools.tenant,
-        table.c.run_id == run.id,
-        table.c.step == run.step_id,
-        table.c.visit == run.visit,
-    )
+    which = {"for_tenant": tools.tenant, "for_run": run.id, "for_step": run.step_id, "for_visit": run.visit}
     with tools.state.reading() as connection:
-        return connection.execute(select(table).where(*where)).one_or_none()
+        return connection.execute(STEP, which).one_or_none()
 
 
 def answer(tools: Tools, run: Run) -> dict[str, Any] | None:

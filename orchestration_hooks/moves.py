@@ -41,11 +41,11 @@ def go(entry: Entry, playbook: Playbook, step_id: str) -> None:
             return
         if step.branch is not None:
             step_id = choose(step, run.context)
-            entry.step(step.kind, StepStatus.DONE, output=f'{{"goto": "{step_id}"}}')
+            entry.step(step.kind, StepStatus.DONE, first=True, output=f'{{"goto": "{step_id}"}}')
             entry.tell(Activity.BRANCHED, {"goto": step_id})
             continue
         if step.record is not None:
-            entry.step(step.kind, StepStatus.DONE)
+            entry.step(step.kind, StepStatus.DONE, first=True)
             finish(entry, Reason(step.record.outcome))
         else:
             entry.changes["wake_at"] = entry.lease_now
@@ -159,6 +159,8 @@ def keep(entry: Entry, stake: Stake) -> None:
     """What is at stake by now, in the context and in the rows that say whose business a run is."""
     run = entry.run
     document = stake.document()
+    if run.context.get("cases") == document["cases"]:
+        return
     entry.changes["at_stake"] = stake.greatest
     run.context = {
         **run.context,

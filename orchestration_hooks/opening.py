@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Integer, bindparam, func, or_, select
 
 from kernel.errors import InputError
 from kernel.state.tables import MUTES, PLAYBOOKS, RUNS
@@ -22,6 +22,20 @@ from orchestration_hooks.situation import Subject
 from orchestration_hooks.states import Activity, Mode, Reason, Status
 from orchestration_hooks.tools import Tools
 
+OPEN_RUN = select(RUNS.c.run_id).where(
+    RUNS.c.tenant == bindparam("for_tenant"), RUNS.c.open_key == bindparam("for_key")
+)
+MUTE = (
+    select(MUTES.c.mute_id)
+    .where(
+        MUTES.c.tenant == bindparam("for_tenant"),
+        MUTES.c.process == bindparam("for_process"),
+        or_(MUTES.c.playbook == "", MUTES.c.playbook == bindparam("for_playbook")),
+        or_(MUTES.c.key == "", MUTES.c.key == bindparam("for_key")),
+        MUTES.c.until > bindparam("for_now"),
+    )
+    .limit(1)
+)
 AUTOMATIC = (Mode.AUTOMATIC, Mode.SHADOW)
 
 
@@ -38,23 +52,24 @@ class Opening:
 
     def __init__(self, tools: Tools, book: Book, library: Library) -> None:
         self._tools, self._book, self._library = tools, book, library
+        self._insert: Any = None
 
-    def consider(self, playbooks: Mapping[str, Playbook], subjects: Iterable[Subject]) -> dict[tuple[str, str], Opened]:
+    def consider(self, playbooks: Collection[Playbook], subjects: Iterable[Subject]) -> dict[tuple[str, str], Opened]:
         """Open what findings ask for, by the playbooks that match and open by themselves.
 
         One answer per playbook and key. A storm of one key is one row that counts it: the cost is that of the keys.
         """
         asked: Counter[tuple[str, str]] = Counter()
         first: dict[tuple[str, str], Subject] = {}
-        automatic = [playbook for playbook in playbooks.values() if playbook.mode in AUTOMATIC]
+        automatic = {playbook.id: playbook for playbook in playbooks if playbook.mode in AUTOMATIC}
         for subject in subjects:
-            for playbook in automatic:
+            for playbook in automatic.values():
                 if playbook.trigger.match.admits(subject):
                     which = (playbook.id, playbook.key_of(subject))
                     asked[which] += 1
                     first.setdefault(which, subject)
         return {
-            which: self.open(playbooks[which[0]], first[which], requested_by=WORKER, times=times)
+            which: self.open(automatic[which[0]], first[which], requested_by=WORKER, times=times)
             for which, times in asked.items()
         }
 
@@ -93,21 +108,24 @@ class Opening:
                     return Opened(None, Reason.LIMIT_REACHED)
             run_id = uuid4().hex
             row = self._row(run_id, open_key, playbook, subject, key, mode, requested_by, now) | {"hits": times}
-            insert = inserting(connection, RUNS).values(**row)
-            found = connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["tenant", "open_key"], set_={"hits": RUNS.c.hits + times}
-                ).returning(RUNS.c.run_id)
-            ).scalar_one()
+            adding = self._adding(connection)
+            found = connection.execute(adding, row | {"more": times}).scalar_one()
             if found != run_id:
                 return Opened(found, Reason.DUPLICATE)
-            opened = self._book.opened(connection, run_id)
+            opened = self._book.opened(connection, row | {"events": 0})
             body = {"playbook": playbook.id, "hash": playbook.hash, "mode": mode.value, "key": key}
             opened.tell(Activity.RUN_OPENED, body | {"incident": subject.incident_id}, actor=requested_by)
-            values = {"events": opened.events}
-            connection.execute(update(RUNS).where(*self._is(run_id)).values(**values))
         self._library.kept(playbook)
         return Opened(run_id)
+
+    def _adding(self, connection: Connection) -> Any:
+        """Adds a run, or counts the one that is open for its key; gives the id of whichever it is."""
+        if self._insert is None:
+            adding = inserting(connection, RUNS)
+            more = {"hits": RUNS.c.hits + bindparam("more", type_=Integer)}
+            adding = adding.on_conflict_do_update(index_elements=["tenant", "open_key"], set_=more)
+            self._insert = adding.returning(RUNS.c.run_id)
+        return self._insert
 
     def _row(
         self,
@@ -143,25 +161,19 @@ class Opening:
             "attempt": 0,
             "holds": 0,
             "nudges": 0,
-            "events": 0,
+            "events": 1,  # that it was opened
             "opened_at": now,
             "changed_at": now,
         }
 
     def _open_run(self, connection: Connection, open_key: str) -> str | None:
         """The run that is open for the key, if one is; muted or not, it goes on."""
-        where = (RUNS.c.tenant == self._tools.tenant, RUNS.c.open_key == open_key)
-        return connection.execute(select(RUNS.c.run_id).where(*where)).scalar_one_or_none()
+        which = {"for_tenant": self._tools.tenant, "for_key": open_key}
+        return connection.execute(OPEN_RUN, which).scalar_one_or_none()
 
     def _muted(self, connection: Connection, playbook: Playbook, process: str, key: str, now: datetime) -> bool:
-        where = (
-            MUTES.c.tenant == self._tools.tenant,
-            MUTES.c.process == process,
-            MUTES.c.playbook.in_(["", playbook.id]),
-            MUTES.c.key.in_(["", key]),
-            MUTES.c.until > now,
-        )
-        return connection.execute(select(MUTES.c.mute_id).where(*where).limit(1)).first() is not None
+        which = {"for_tenant": self._tools.tenant, "for_process": process, "for_playbook": playbook.id}
+        return connection.execute(MUTE, which | {"for_key": key, "for_now": now}).first() is not None
 
     def _full(self, connection: Connection, playbook: Playbook) -> bool:
         """Whether as many runs of the playbook are open as may be. Who counts, counts alone."""
@@ -174,9 +186,6 @@ class Opening:
         ).all()
         there = (RUNS.c.tenant == self._tools.tenant, RUNS.c.playbook == playbook.id, RUNS.c.open_key.is_not(None))
         return bool(connection.execute(select(func.count()).select_from(RUNS).where(*there)).scalar_one() >= most)
-
-    def _is(self, run_id: str) -> tuple[Any, ...]:
-        return (RUNS.c.tenant == self._tools.tenant, RUNS.c.run_id == run_id)
 
     def mute(self, process: str, *, playbook: str = "", key: str = "", until: datetime, reason: str, by: str) -> str:
         """Open no runs of this kind for a while; those that are open go on. The id of the mute."""

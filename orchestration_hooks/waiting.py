@@ -10,7 +10,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from kernel.errors import GembascopeError
 from kernel.state.tables import RUN_WAITS
@@ -26,17 +26,19 @@ from orchestration_hooks.states import PRETENDED, Activity, Mode, Reason, StepSt
 from orchestration_hooks.templates import text
 from orchestration_hooks.tools import Tools
 
+WAIT = select(RUN_WAITS).where(
+    RUN_WAITS.c.tenant == bindparam("for_tenant"),
+    RUN_WAITS.c.run_id == bindparam("for_run"),
+    RUN_WAITS.c.step == bindparam("for_step"),
+    RUN_WAITS.c.visit == bindparam("for_visit"),
+)
+
 
 def wait_of(tools: Tools, run: Run) -> Any:
     """The row of the wait at the step and visit that the run is at; None before it began."""
-    where = (
-        RUN_WAITS.c.tenant == tools.tenant,
-        RUN_WAITS.c.run_id == run.id,
-        RUN_WAITS.c.step == run.step_id,
-        RUN_WAITS.c.visit == run.visit,
-    )
+    which = {"for_tenant": tools.tenant, "for_run": run.id, "for_step": run.step_id, "for_visit": run.visit}
     with tools.state.reading() as connection:
-        return connection.execute(select(RUN_WAITS).where(*where)).one_or_none()
+        return connection.execute(WAIT, which).one_or_none()
 
 
 def gather(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> None:
@@ -44,7 +46,7 @@ def gather(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -
     situation = look(tools, run)
     with book.entry(run) as entry:
         if may_go_on(entry, playbook, situation):
-            entry.step(step.kind, StepStatus.DONE)
+            entry.step(step.kind, StepStatus.DONE, first=True)
             entry.tell(Activity.CONTEXT_GATHERED, _brief(entry.run))
             onward(entry, playbook)
 

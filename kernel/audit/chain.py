@@ -9,13 +9,35 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kernel.state.tables.audit import AUDIT_CHAINS, AUDIT_ENTRIES
 
 FIRST = "0" * 64
 """What the first entry of a chain follows."""
+_NEW = {"number": 1, "hash": FIRST, "anchored": 0, "grown": 1}
+
+
+def _take(upsert: Any) -> Any:
+    """Lock the chain, and number the next entry; with what it follows."""
+    return (
+        upsert(AUDIT_CHAINS)
+        .on_conflict_do_update(
+            index_elements=["tenant", "chain"], set_={"number": AUDIT_CHAINS.c.number + 1, "grown": 1}
+        )
+        .returning(AUDIT_CHAINS.c.number, AUDIT_CHAINS.c.hash)
+    )
+
+
+# Built once: every step of every run appends, and building a statement costs more than running it.
+TAKE = {"sqlite": _take(sqlite.insert), "postgresql": _take(postgresql.insert)}
+ADD = AUDIT_ENTRIES.insert()
+END = (
+    AUDIT_CHAINS.update()
+    .where(AUDIT_CHAINS.c.tenant == bindparam("of_tenant"), AUDIT_CHAINS.c.chain == bindparam("of_chain"))
+    .values(hash=bindparam("ends_with"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +57,13 @@ def append(
     Who appends to one chain takes turns: it is locked until the transaction ends. So append last in a transaction,
     and to several chains in the order of their names; then nobody waits for somebody who waits for them.
     """
-    upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    taken = (
-        upsert(AUDIT_CHAINS)
-        .values(tenant=tenant, chain=chain, number=1, hash=FIRST, anchored=0, grown=1)
-        .on_conflict_do_update(
-            index_elements=["tenant", "chain"], set_={"number": AUDIT_CHAINS.c.number + 1, "grown": 1}
-        )
-        .returning(AUDIT_CHAINS.c.number, AUDIT_CHAINS.c.hash)
-    )
-    number, previous = connection.execute(taken).one()
+    taken = TAKE[connection.dialect.name]
+    number, previous = connection.execute(taken, {"tenant": tenant, "chain": chain, **_NEW}).one()
     content = content_of(tenant, chain, number, kind=kind, actor=actor, body=body, at=at)
     found = entry_hash(previous, content)
-    connection.execute(
-        AUDIT_ENTRIES.insert().values(
-            tenant=tenant, chain=chain, number=number, previous=previous, hash=found, content=content.decode(), at=at
-        )
-    )
-    ends = (AUDIT_CHAINS.c.tenant == tenant, AUDIT_CHAINS.c.chain == chain)
-    connection.execute(AUDIT_CHAINS.update().where(*ends).values(hash=found))
+    entry = {"previous": previous, "hash": found, "content": content.decode(), "at": at}
+    connection.execute(ADD, {"tenant": tenant, "chain": chain, "number": number, **entry})
+    connection.execute(END, {"of_tenant": tenant, "of_chain": chain, "ends_with": found})
     return Head(chain, number, found)
 
 

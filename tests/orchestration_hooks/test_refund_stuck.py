@@ -18,7 +18,7 @@ BEGINNING = ("Run opened", "Context gathered", "Notified", "Approval requested")
 
 @pytest.fixture
 def opened(world: World) -> World:
-    found = world.engine.opening.consider({"refund_stuck": REFUND_STUCK}, [subject(), subject()])
+    found = world.engine.opening.consider([REFUND_STUCK], [subject(), subject()])
     assert [answer.reason for answer in found.values()] == [None]
     world.expect("0m", *BEGINNING)
     return world

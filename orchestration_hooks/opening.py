@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Integer, bindparam, func, or_, select
+from sqlalchemy import Connection, Integer, bindparam, func, or_, select, update
 
 from kernel.errors import InputError
 from kernel.state.tables import MUTES, PLAYBOOKS, RUNS
@@ -22,8 +22,11 @@ from orchestration_hooks.situation import Subject
 from orchestration_hooks.states import Activity, Mode, Reason, Status
 from orchestration_hooks.tools import Tools
 
-OPEN_RUN = select(RUNS.c.run_id).where(
-    RUNS.c.tenant == bindparam("for_tenant"), RUNS.c.open_key == bindparam("for_key")
+COUNT = (
+    update(RUNS)
+    .where(RUNS.c.tenant == bindparam("for_tenant"), RUNS.c.open_key == bindparam("for_key"))
+    .values(hits=RUNS.c.hits + bindparam("more", type_=Integer))
+    .returning(RUNS.c.run_id)
 )
 MUTE = (
     select(MUTES.c.mute_id)
@@ -100,12 +103,15 @@ class Opening:
         now = self._tools.clock.now()
         open_key = open_key_of(subject.process, key)
         with self._tools.state.writing() as connection:
-            if self._open_run(connection, open_key) is None:
-                if self._muted(connection, playbook, subject.process, key, now):
-                    return Opened(None, Reason.MUTED)
-                self._library.keep(connection, playbook, now)
-                if self._full(connection, playbook):
-                    return Opened(None, Reason.LIMIT_REACHED)
+            counted = {"for_tenant": self._tools.tenant, "for_key": open_key, "more": times}
+            there = connection.execute(COUNT, counted).scalar_one_or_none()
+            if there is not None:  # muted or not, what is open goes on
+                return Opened(there, Reason.DUPLICATE)
+            if self._muted(connection, playbook, subject.process, key, now):
+                return Opened(None, Reason.MUTED)
+            self._library.keep(connection, playbook, now)
+            if self._full(connection, playbook):
+                return Opened(None, Reason.LIMIT_REACHED)
             run_id = uuid4().hex
             row = self._row(run_id, open_key, playbook, subject, key, mode, requested_by, now) | {"hits": times}
             adding = self._adding(connection)
@@ -165,11 +171,6 @@ class Opening:
             "opened_at": now,
             "changed_at": now,
         }
-
-    def _open_run(self, connection: Connection, open_key: str) -> str | None:
-        """The run that is open for the key, if one is; muted or not, it goes on."""
-        which = {"for_tenant": self._tools.tenant, "for_key": open_key}
-        return connection.execute(OPEN_RUN, which).scalar_one_or_none()
 
     def _muted(self, connection: Connection, playbook: Playbook, process: str, key: str, now: datetime) -> bool:
         which = {"for_tenant": self._tools.tenant, "for_process": process, "for_playbook": playbook.id}

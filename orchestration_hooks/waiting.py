@@ -202,6 +202,7 @@ def callback(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step)
 
 
 def _expire(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> None:
+    tools.at("before_expiry")
     with book.entry(run) as entry:
         if entry.run.row.nudges == entry.seen_nudges:  # else something came in the last moment: look at it first
             _expired(entry, playbook, step)

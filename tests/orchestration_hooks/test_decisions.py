@@ -118,6 +118,22 @@ def test_who_agreed_at_one_step_does_not_at_the_next(world: World) -> None:
     assert world.row().reason == "resolved"
 
 
+def test_the_deputy_may_decide_when_the_time_has_come_and_not_before(world: World) -> None:
+    level = {"after": "4 working hours", "people": ["dora"], "notify": "chat"}
+    asked(world, people=["chief"], escalate=[level, level | {"after": "5 working hours", "people": ["second"]}])
+    dora, second = (person(world.tenant, name, APPROVER) for name in ("dora", "second"))
+    world.after("3h59m")
+    world.work()
+    with pytest.raises(NotAllowed, match="others are asked"):
+        world.decide(dora)
+    world.after("4h")
+    world.work()
+    assert world.effects.over("chat") == [f"{world.only()}:ask:1:level1"]
+    with pytest.raises(NotAllowed, match="others are asked"):
+        world.decide(second)
+    assert world.decide(dora).outcome is WaitOutcome.APPROVED
+
+
 def test_a_role_that_was_lost_meanwhile_counts_for_nothing(world: World) -> None:
     asked(world)
     assert world.engine.runs.inbox(world.approver)[0].refusal is None
@@ -154,7 +170,7 @@ def test_a_decision_in_the_last_moment_wins_over_a_worker_that_sees_the_time_is_
     worker_now, voted = world.clock.at, []
 
     def at(point: str) -> None:
-        if point == "claimed" and not voted:
+        if point == "before_expiry" and not voted:
             world.after("7h59m")
             voted.append(world.decide())
             world.clock.at = worker_now

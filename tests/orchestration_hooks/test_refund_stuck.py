@@ -7,7 +7,7 @@ from playbook_world import FAILED, SHIPPED, World, cases, person, subject
 
 from kernel.access import Role
 from kernel.definitions import read_definition
-from kernel.errors import NotAllowed
+from kernel.errors import InputError, NotAllowed
 from kernel.state.tables import RUN_CASES
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.states import Mode
@@ -94,10 +94,33 @@ def test_what_cannot_be_read_holds_and_goes_on(opened: World) -> None:
     opened.expect("5m")
     assert opened.row().status == "holding"
     opened.evaluator.readable = True
-    opened.expect("20m", "Triggered")
+    opened.expect("5m1s")
+    opened.engine.controls.resume(opened.only(), opened.operator)
+    opened.expect("5m2s", "Triggered")
+    with pytest.raises(InputError, match="does not hold"):
+        opened.engine.controls.resume(opened.only(), opened.operator)
 
 
-def test_the_deputy_may_decide_after_four_working_hours_and_not_before(opened: World) -> None:
+def test_what_cannot_be_read_is_read_again_by_itself(opened: World) -> None:
+    opened.evaluator.readable = False
+    opened.decide(step="approve")
+    opened.expect("1m", "Approved", "Held")
+    opened.evaluator.readable = True
+    opened.expect("1m14s")
+    opened.expect("1m15s", "Triggered")
+
+
+def test_one_that_is_paid_after_a_crash_says_that_it_may_have_been_sent(opened: World) -> None:
+    opened.decide(step="approve")
+    opened.dies("after_effect")
+    opened.evaluator.paid = {"r1", "r2"}
+    opened.work()
+    assert opened.row().reason == "no_longer_needed"
+    assert opened.audit()[-1]["body"]["in_doubt"] == [key(opened)]
+    assert opened.effects.over("payments_engine") == [key(opened)]
+
+
+def test_after_four_working_hours_it_is_escalated(opened: World) -> None:
     deputy = person(opened.tenant, "deputy", Role.APPROVER)
     opened.expect("3h59m")
     opened.expect("4h", "Escalated")
@@ -158,12 +181,12 @@ def test_the_history_becomes_events_once(opened: World) -> None:
     events = history.unsent()
     assert [event.activity for event in events] == list(BEGINNING)
     first = events[1].canonical("return")
-    assert first["id"] == f"{opened.only()}:2"
-    assert first["objects"] == [
-        {"type": "remediation_run", "id": opened.only()},
-        {"type": "incident", "id": "inc1"},
-        {"type": "return", "id": "r1"},
-        {"type": "return", "id": "r2"},
+    assert (first["source_event_id"], first["sequence"]) == (f"{opened.only()}:2", 2)
+    assert [(found["type"], found["id"]) for found in first["objects"]] == [
+        ("remediation_run", opened.only()),
+        ("incident", "inc1"),
+        ("return", "r1"),
+        ("return", "r2"),
     ]
     history.acknowledge(events[:3], opened.clock.now())
     assert history.unsent() == events[3:]

@@ -269,7 +269,7 @@ def test_limits_of_a_connection_for_three_workers(world: World) -> None:
     second = Worker(limited.engine, name="two")
     ids = [limited.open(BOOK, f"k{number}") for number in range(runs)]
     workers = [Worker(limited.engine, name=f"w{number}") for number in range(3)]
-    for _ in range(200):
+    for _ in range(60):
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda worker: worker.run_due(), workers))
         limited.lease_clock.at += timedelta(milliseconds=100)

@@ -9,11 +9,11 @@ from sqlalchemy import and_, select, update
 
 from kernel.access import Permission, Principal, reach
 from kernel.errors import InputError, NotAllowed, NotFound
-from kernel.state.tables import DEAD_LETTERS, RUN_CASES, RUN_SIGNALS, RUN_STEPS, RUNS
+from kernel.state.tables import DEAD_LETTERS, RUN_CASES, RUN_SIGNALS, RUN_STEPS, RUN_WAITS, RUNS
 from orchestration_hooks.book import Book, Entry, encoded
 from orchestration_hooks.library import inserting
 from orchestration_hooks.moves import finish
-from orchestration_hooks.states import OVER, Activity, Reason, Status, StepStatus
+from orchestration_hooks.states import OVER, Activity, Reason, Status, StepStatus, WaitOutcome
 from orchestration_hooks.tools import Tools
 
 ANSWERS = ("done", "failed")
@@ -29,7 +29,7 @@ class Controls:
         self._tools, self._book = tools, book
 
     def callback(self, key: str, answer: Mapping[str, Any], *, dedup_key: str, actor: str) -> bool:
-        """The answer of an engine to the deed with this key; False when it came before, or the run is over.
+        """The answer of an engine to the deed with this key; False when it came before, or is not waited for any more.
 
         It may come before the worker has recorded that the engine was asked: it is kept, and found then.
 
@@ -57,7 +57,7 @@ class Controls:
         if row is None:
             raise NotFound("nothing was asked under this key")
         with self._book.of(row.run_id) as entry:
-            if entry.status in OVER:
+            if entry.status in OVER or self._closed(entry, row):
                 entry.audit("Callback too late", {"key": key, "status": body["status"]}, actor=actor)
                 return False
             values = {
@@ -179,6 +179,19 @@ class Controls:
             entry.step("", StepStatus.STARTED, in_doubt=0)
             entry.tell(Activity.SETTLED, {"done": done, "reason": reason}, actor=principal.id)
             entry.changes |= {"status": Status.READY.value, "wake_at": entry.lease_now, "attempt": 0}
+
+    def _closed(self, entry: Entry, asked: Any) -> bool:
+        """Whether the run has stopped waiting for this answer without one."""
+        waits = RUN_WAITS
+        where = (
+            waits.c.tenant == self._tools.tenant,
+            waits.c.run_id == asked.run_id,
+            waits.c.step == asked.step,
+            waits.c.visit == asked.visit,
+            waits.c.closed_at.is_not(None),
+            waits.c.outcome != WaitOutcome.ARRIVED.value,
+        )
+        return entry.connection.execute(select(waits.c.step).where(*where)).first() is not None
 
     def _phase(self, entry: Entry) -> str:
         letters = DEAD_LETTERS

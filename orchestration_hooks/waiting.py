@@ -210,7 +210,8 @@ def _expire(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) 
 
 def _expired(entry: Any, playbook: Playbook, step: Step, **more: Any) -> None:
     entry.close_wait(WaitOutcome.EXPIRED)
-    entry.step(step.kind, StepStatus.FAILED, error="expired")
+    doubt = {"in_doubt": 1} if step.is_effect else {}  # an engine that never answered may have done it
+    entry.step(step.kind, StepStatus.FAILED, error="expired", **doubt)
     entry.tell(Activity.EXPIRED, more)
     turn(entry, playbook, step.on_timeout, Reason.EXPIRED)
 

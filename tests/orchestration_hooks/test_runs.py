@@ -14,7 +14,7 @@ from playbook_world import ASK, CALL, DONE, END, FAILED, RETRY, FakeEffects, Wor
 
 from kernel.access import Role
 from kernel.errors import InputError, NotAllowed, NotFound
-from kernel.state.tables import DEAD_LETTERS, RUN_SIGNALS, RUN_STEPS, RUNS
+from kernel.state.tables import DEAD_LETTERS, LIMIT_SLOTS, RUN_SIGNALS, RUN_STEPS, RUNS
 from orchestration_hooks.effects import Outcome, Result
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.states import Mode, Reason, Status
@@ -203,6 +203,35 @@ def test_the_other_side_says_when_to_come_again(world: World) -> None:
     world.expect("1h", "Called", "Run ended")
 
 
+def test_an_answer_that_comes_too_late_is_audited_and_its_deed_is_undone(world: World) -> None:
+    compensate = {"call": {"connection": "erp", "path": "/undo"}}
+    run = world.open(playbook(SEND | {"compensate": compensate, "on_timeout": "compensate"}, END))
+    world.work()
+    world.after("2h")
+    world.work()
+    assert world.effects.over("erp") == [f"{run}:send:1:undo"]
+    assert not world.engine.controls.callback(f"{run}:send:1", {"status": "done"}, dedup_key="a", actor="engine")
+    assert world.audit()[-1]["kind"] == "Callback too late"
+    assert (world.count(RUN_SIGNALS), world.row().reason) == (0, "expired")
+    with pytest.raises(NotFound):
+        world.engine.controls.callback("unknown", {"status": "done"}, dedup_key="a", actor="engine")
+    with pytest.raises(InputError, match="done or failed"):
+        world.engine.controls.callback(f"{run}:send:1", {"status": "ok"}, dedup_key="a", actor="engine")
+
+
+def test_a_workflow_that_failed_is_started_anew_when_it_is_sent_on(world: World) -> None:
+    run = world.open(playbook(SEND, END))
+    world.work()
+    answer = {"status": "failed", "detail": "no such refund"}
+    world.engine.controls.callback(f"{run}:send:1", answer, dedup_key="a", actor="engine")
+    world.work()
+    assert world.row().status == Status.DEAD
+    world.engine.controls.requeue(run, world.operator)
+    world.work()
+    assert world.effects.over("engine") == [f"{run}:send:1", f"{run}:send:2"]
+    assert world.row().status == Status.WAITING
+
+
 def test_a_trigger_that_a_person_settled_waits_for_its_answer(world: World) -> None:
     run = world.open(playbook(SEND | {"effect": "unsafe"}, END))
     world.dies("after_effect")
@@ -246,40 +275,56 @@ def test_an_answer_settles_the_doubt(world: World) -> None:
     assert world.row().reason == "resolved"
 
 
-def test_limits_of_a_connection_for_three_workers(world: World) -> None:
-    """Two at once and five per second, after a rest of two; measured where the calls arrive."""
-    runs, lock, most = 12, threading.Lock(), 0
-    limits = {"erp": ConnectionLimit(per_second=5, burst=2, concurrency=2)}
-    limited = World(world.state, world.tenant, limits=limits)
-    arrived: list[datetime] = []
-    under_way: set[int] = set()
+def test_calls_at_once_over_a_connection(world: World) -> None:
+    """Whoever asks while two calls are under way comes again later: measured where the calls arrive."""
+    limited = World(world.state, world.tenant, limits={"erp": ConnectionLimit(concurrency=2)})
+    ids = [limited.open(BOOK, f"k{number}") for number in range(8)]
+    at_once: list[int] = []
+    under_way = 0
 
     def during(_: str) -> None:
-        nonlocal most
-        with lock:
-            under_way.add(threading.get_ident())
-            most = max(most, len(under_way))
-            arrived.append(limited.lease_clock.at)
-        if len(arrived) % 3 == 0:
-            second.run_due()  # others come while this one is under way
-        with lock:
-            under_way.discard(threading.get_ident())
+        nonlocal under_way
+        under_way += 1
+        at_once.append(under_way)
+        if under_way < 5:  # while this one is under way, another worker comes
+            Worker(limited.engine, name=f"w{under_way}", batch=1).run_due()
+        under_way -= 1
 
     limited.effects.during = during
-    second = Worker(limited.engine, name="two")
-    ids = [limited.open(BOOK, f"k{number}") for number in range(runs)]
-    workers = [Worker(limited.engine, name=f"w{number}") for number in range(3)]
-    for _ in range(60):
+    for _ in range(8):
+        Worker(limited.engine, name="w", batch=1).run_due()
+        limited.lease_clock.at += timedelta(seconds=1)
+    assert Counter(limited.row(run).reason for run in ids) == {"resolved": 8}
+    assert (len(at_once), max(at_once)) == (8, 2)
+    assert limited.count(LIMIT_SLOTS) == 0
+
+
+def test_a_slot_of_who_died_is_free_again(world: World) -> None:
+    limited = World(world.state, world.tenant, limits={"erp": ConnectionLimit(concurrency=1)})
+    run = limited.open(BOOK)
+    limited.dies("after_effect")
+    other = limited.open(BOOK, "other")
+    limited.work()
+    limited.lease_clock.at += timedelta(seconds=1)
+    limited.work()
+    assert [limited.row(one).reason for one in (run, other)] == ["resolved"] * 2
+
+
+def test_calls_per_second_of_three_workers(world: World) -> None:
+    """Five per second, and two after a rest: measured where the calls arrive, on the clock of the workers."""
+    limited = World(world.state, world.tenant, limits={"erp": ConnectionLimit(per_second=5, burst=2)})
+    ids = [limited.open(BOOK, f"k{number}") for number in range(12)]
+    arrived: list[datetime] = []
+    limited.effects.during = lambda _: arrived.append(limited.lease_clock.at)
+    workers = [Worker(limited.engine, name=f"w{number}", batch=1) for number in range(3)]
+    for _ in range(30):
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda worker: worker.run_due(), workers))
         limited.lease_clock.at += timedelta(milliseconds=100)
-        limited.clock.at = limited.lease_clock.at
-    assert Counter(limited.row(run).reason for run in ids) == {"resolved": runs}
-    assert len(arrived) == runs
-    assert most <= 2
+    assert Counter(limited.row(run).reason for run in ids) == {"resolved": 12}
+    assert len(arrived) == 12
     for begin in arrived:
-        within = [at for at in arrived if begin <= at < begin + timedelta(seconds=1)]
-        assert len(within) <= 5 + 2
+        assert len([at for at in arrived if begin <= at < begin + timedelta(seconds=1)]) <= 5 + 2
 
 
 def test_a_timer_of_thirty_days(world: World) -> None:

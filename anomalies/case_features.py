@@ -67,3 +67,8 @@ def wait_column(source: str, target: str) -> str:
 def figures(frame: pl.DataFrame) -> pl.DataFrame:
     """The columns that a scorer is given."""
     return frame.select(name for name in frame.columns if name in FEATURES or name.startswith(WAIT))
+
+
+def is_wait(feature: str) -> bool:
+    """Whether a column is about a wait at one step."""
+    return feature in ("slowest_excess", "longest_wait_s") or feature.startswith(WAIT)

@@ -149,7 +149,7 @@ class UnusualCaseRule(_Rule):
     at_least: int = Field(default=200, ge=8, description="Peers that it takes to learn; with fewer nothing is found.")
     recent: Stretch = Field(default=timedelta(days=7), description="Cases that are over are looked at for this long.")
     quantile: float = Field(default=0.99, gt=0.5, lt=1, description="Quantile of the peers' scores that is usual.")
-    most_share: float = Field(default=0.05, gt=0, le=1, description="Of the cases looked at, at most so many (0 to 1).")
+    most_share: float = Field(default=0.1, gt=0, le=1, description="Of the cases looked at, at most so many (0 to 1).")
     most_findings: int = Field(default=50, ge=1, le=10_000, description="At most so many findings of a run.")
     seed: int = Field(default=1, ge=0, le=2**31, description="Seed of the forest.")
     severity: Severity = Field(default=Severity.LOW, description="Of an unusual case.")

@@ -99,14 +99,16 @@ def usual_silence(
 
 
 def _rates(calendar: BusinessCalendar, told_us: Instants, since: datetime, until: datetime) -> Numbers:
+    """Minutes in which it told something, by open time alone, per open hour of each hour of the week."""
     hours, open_share, slots = _hours(calendar, _us(since), _us(until))
-    shares = np.bincount(slots, weights=open_share, minlength=WEEK_HOURS)
-    place = np.searchsorted(hours, told_us, side="right") - 1
-    inside = (place >= 0) & (place < hours.size)
-    place = place[inside]
-    # A minute told while the calendar is closed is no part of the open hours.
-    told = np.bincount(slots[place], weights=(open_share[place] > 0).astype(np.float64), minlength=WEEK_HOURS)
-    rates: Numbers = np.divide(told, shares, out=np.zeros(WEEK_HOURS), where=shares > 0)
+    # Of the first and the last hour only a part was watched.
+    watched = (np.minimum(hours + HOUR_US, _us(until)) - np.maximum(hours, _us(since))) / HOUR_US
+    open_hours = np.bincount(slots, weights=open_share * watched, minlength=WEEK_HOURS)
+    spans = _spans(calendar, since, until)
+    begun = np.searchsorted(spans[:, 0], told_us, side="right")
+    told_us = told_us[(begun > 0) & (told_us < spans[np.maximum(begun - 1, 0), 1])] if len(spans) else told_us[:0]
+    told = np.bincount(slots[np.searchsorted(hours, told_us, side="right") - 1], minlength=WEEK_HOURS)
+    rates: Numbers = np.divide(told, open_hours, out=np.zeros(WEEK_HOURS), where=open_hours > 0)
     return rates
 
 
@@ -125,7 +127,7 @@ def _hours(calendar: BusinessCalendar, since_us: int, until_us: int) -> tuple[In
     begin = since_us // HOUR_US * HOUR_US
     hours = np.arange(begin, until_us // HOUR_US * HOUR_US + 1, HOUR_US, dtype=np.int64)
     start, end = _instant(begin), _instant(int(hours[-1]) + HOUR_US)
-    spans = np.array([(_us(a), _us(b)) for a, b in calendar.open_spans(start, end)], dtype=np.int64).reshape(-1, 2)
+    spans = _spans(calendar, start, end)
     # Open time before each full hour: whole spans before it, and the part of the one that it lies in.
     edges = np.concatenate((hours, [hours[-1] + HOUR_US]))
     worked = np.concatenate(([0], np.cumsum(spans[:, 1] - spans[:, 0])))
@@ -135,6 +137,12 @@ def _hours(calendar: BusinessCalendar, since_us: int, until_us: int) -> tuple[In
     zone = ZoneInfo(calendar.definition.timezone)
     slots = np.array([_hour_of_week(_instant(int(hour)).astimezone(zone)) for hour in hours], dtype=np.int64)
     return hours, open_share, slots
+
+
+def _spans(calendar: BusinessCalendar, since: datetime, until: datetime) -> Instants:
+    """Openings as rows of (begin, end) in microseconds, in order."""
+    spans = [(_us(begin), _us(end)) for begin, end in calendar.open_spans(since, until)]
+    return np.array(spans, dtype=np.int64).reshape(-1, 2)
 
 
 def _hour_of_week(at: datetime) -> int:

@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from anomalies.base import Explainer, Filter, Reason, Scorer
-from anomalies.case_features import case_features, figures
+from anomalies.case_features import case_features, figures, is_wait
 from anomalies.circumstances import Circumstances, versions
 from anomalies.filters import QuantileFilter
 from anomalies.isolation_forest import IsolationForest
@@ -128,7 +128,7 @@ def _finding(
     score = row["score"]
     if not isinstance(started, datetime) or not isinstance(last, datetime) or not isinstance(score, float):
         raise TypeError("features have a start, a last event and a score")
-    waits = bool(reason.source) and not reason.target and reason.feature != "missing_steps"
+    waits = is_wait(reason.feature) and not reason.target
     return Finding(
         tenant=view.tenant,
         kind=Kind.UNUSUAL_CASE,
@@ -136,7 +136,7 @@ def _finding(
         process=process,
         case_id=case_id,
         store=around.store(attributes),
-        cause=f"{Kind.UNUSUAL_CASE}/{process}/{reason.feature}/{step}",
+        cause=f"{Kind.UNUSUAL_CASE}/{process}/{'wait' if is_wait(reason.feature) else reason.feature}/{step}",
         anchor=started.isoformat(),
         severity=rule.severity,
         title=f"{case_id} {reason.text}",

@@ -40,6 +40,7 @@ WITH
     (
         SELECT
             *,
+            if({segment_attribute:String} = '', '', attributes[{segment_attribute:String}]) AS segment_value,
             state = 'open' AS running,
             toUnixTimestamp64Micro({cut:DateTime64(6, 'UTC')}) AS cut_us,
             greatest(0, (cut_us - toUnixTimestamp64Micro(ended_at)) / 1e6) AS since_last_s,
@@ -92,7 +93,7 @@ WITH
 SELECT
     case_id,
     state,
-    if({segment_attribute:String} = '', '', attributes[{segment_attribute:String}]) AS segment,
+    segment_value AS segment,
     started_at,
     ended_at AS last_at,
     due_at,

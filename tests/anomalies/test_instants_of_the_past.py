@@ -16,6 +16,7 @@ from logs import PROCESS, START, Happened, case_ref, frame, process, stored
 from polars.testing import assert_frame_equal
 from projected import fresh_tenant
 
+from anomalies import missing_event
 from anomalies.case_features import case_features
 from anomalies.circumstances import Circumstances
 from anomalies.missing_event import missing_events
@@ -24,7 +25,7 @@ from anomalies.usual_paths import learn_usual_paths
 from anomalies.usual_wait import LearnedWait, NotLearned, awaited, usual_wait
 from kernel.clock import Clock
 from kernel.events import INSTANT
-from kernel.warehouse import Query, Warehouse, load_query
+from kernel.warehouse import Warehouse, load_query
 from mining.filters import EVERYTHING, CaseFilter
 
 MINUTE = timedelta(minutes=1)
@@ -45,7 +46,7 @@ RULE = MissingEventRule.model_validate(
     }
 )
 DEFINITION = process(end=("B", "E"))
-UNANSWERED = Query("unanswered", load_query(__file__.replace("tests/anomalies", "anomalies"), "unanswered").text)
+UNANSWERED = load_query(missing_event.__file__, "unanswered")
 
 
 @st.composite

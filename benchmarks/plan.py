@@ -23,7 +23,7 @@ from benchmarks.measuring import Row, machine
 from benchmarks.worker import Job, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
-SECTIONS = (*QUESTIONS, "load", "xes", "refresh", "large")
+SECTIONS = (*QUESTIONS, "load", "xes", "refresh", "live", "large")
 SLOW = ("pm4py", "r4pm")
 SLOW_FROM = 5_000_000
 """From this many events on, the slow engines are asked once."""
@@ -53,6 +53,11 @@ class Plan:
         """Cases that a refresh has new events for: 50,000, or one in twenty of a smaller log."""
         return max(min(50_000, self.events // 200), 1)
 
+    @property
+    def live_events(self) -> int:
+        """Events that are sent at run time: 200,000, or as many as a smaller log has."""
+        return min(200_000, self.events)
+
 
 class Run:
     """One run of a plan; `sections` gives each section when it is measured and its answers agree."""
@@ -79,6 +84,8 @@ class Run:
         yield from self._questions([name for name in QUESTIONS if name in only])
         if "refresh" in only:
             yield self._refresh("refresh", self._home(), 1, rebuilds=self._plan.rounds)
+        if "live" in only:
+            yield self._live()
         if "xes" in only:
             yield self._xes()
         if "large" in only:
@@ -144,6 +151,20 @@ class Run:
         shutil.rmtree(copied)
         extra = {"touched_cases": touched, "new_events": 2 * touched}
         return self._section(name, plan.events * copies, copies=copies, extra=extra)
+
+    def _live(self) -> Section:
+        """Events at run time go to a copy of the home: on top of a source that holds the whole log."""
+        plan, copied = self._plan, self._plan.folder / f"live-{self._plan.events}"
+        shutil.rmtree(copied, ignore_errors=True)
+        shutil.copytree(self._home(), copied, symlinks=True)  # the engine links its tables
+        held = self._size()["events"]
+        for turn in range(plan.rounds):
+            singles = max(plan.repetitions, 5)
+            home, events = str(copied), plan.live_events
+            job = Job("live", "gembascope", (), singles, plan.cores, home=home, prefix=f"run{turn}", events=events)
+            self._do(job, f"round {turn + 1}: live")
+        shutil.rmtree(copied)
+        return self._section("live", plan.events, extra={"events": plan.live_events, "held_events": held})
 
     def _xes(self) -> Section:
         plan = self._plan

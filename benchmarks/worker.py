@@ -26,7 +26,7 @@ ENGINES = ("gembascope", "polars", "pm4py", "r4pm", "duckdb")
 class Job:
     """What one process does: `kind` names a function of this module. Paths that a kind does not read stay empty."""
 
-    kind: str  # questions | load | rebuild | xes | refresh
+    kind: str  # questions | load | rebuild | xes | refresh | live
     engine: str
     tasks: tuple[str, ...] = ()
     repetitions: int = 1
@@ -34,7 +34,8 @@ class Job:
     log: str = ""  # Parquet
     home: str = ""
     files: dict[str, list[str]] = field(default_factory=dict)  # by what they are
-    prefix: str = ""  # of the names of the tasks of `load`
+    prefix: str = ""  # of the names of the tasks of `load`, of the ids of the events of `live`
+    events: int = 0  # that `live` sends
 
 
 @dataclass(slots=True)
@@ -197,12 +198,34 @@ def xes(job: Job) -> Outcome:
     return outcome
 
 
+def live(job: Job) -> Outcome:
+    """New events in batches until their cases show (`live_queryable`), the 99th percentile of the waits for an
+    acknowledgement meanwhile (`live_ack_p99`, wall alone), and single events until their case shows (`live_case`)."""
+    from benchmarks.engine_live import bodies, taking
+
+    outcome, events = Outcome(), job.events
+    with taking(Path(job.home)) as engine:
+        before, sent = engine.in_paths(), bodies(events, job.prefix)
+        outcome.measure("live_queryable", job.engine, lambda: engine.send(sent, events))
+        waits, last = sorted(engine.waits_s), outcome.rows[-1]
+        p99 = waits[min(len(waits) - 1, len(waits) * 99 // 100)]
+        outcome.rows.append(Row("live_ack_p99", job.engine, 0.0, p99, last.peak_mb, last.load_average))
+        for number in range(job.repetitions):
+            single = bodies(1, f"{job.prefix}-single-{number}")
+            outcome.measure("live_case", job.engine, partial(engine.send, single, 1))
+        held = engine.in_paths()
+    if held != before + events + job.repetitions:
+        raise RuntimeError(f"{before} events in paths and {events + job.repetitions} new ones gave {held}")
+    return outcome
+
+
 KINDS: dict[str, Callable[[Job], Outcome]] = {
     "questions": questions,
     "load": load,
     "refresh": refresh,
     "rebuild": rebuild,
     "xes": xes,
+    "live": live,
 }
 
 

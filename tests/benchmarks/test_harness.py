@@ -32,20 +32,22 @@ def measured_sections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sec
         rounds=1,
         repetitions=1,
         engines=HERE,
-        only=("load", "map", "variants", "durations", "handover", "refresh", "xes"),
+        only=("load", "map", "variants", "durations", "handover", "refresh", "live", "xes"),
         say=lambda line: None,
     )
     return {section.name: section for section in Run(plan).sections()}
 
 
 def test_engines_agree_and_every_section_has_its_figures(measured_sections: dict[str, Section]) -> None:
-    assert list(measured_sections) == ["load", "map", "variants", "durations", "handover", "refresh", "xes"]
+    assert list(measured_sections) == ["load", "map", "variants", "durations", "handover", "refresh", "live", "xes"]
     for name in ("map", "variants", "durations", "handover"):
         task = {"map": "map_frequency"}.get(name, name)
         for engine in ("gembascope", "polars", "pm4py"):
             assert measured_sections[name].figure(task, engine) is not None
     for task in ("refresh_recent", "refresh_scattered", "rebuild"):
         assert measured_sections["refresh"].figure(task, "gembascope") is not None
+    for task in ("live_queryable", "live_ack_p99", "live_case"):
+        assert measured_sections["live"].figure(task, "gembascope") is not None
     assert measured_sections["xes"].figure("xes", "pm4py") is not None
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from ingest.events_json import Refused, read_events
+from ingest.event_form import Refused
+from ingest.events_json import read_events
 from ingest.formats.base import Rejected
 from ingest.quarantine import quarantine
 from ingest.spool import Spool, Taken
@@ -199,7 +200,7 @@ class LiveIngest:
     def _load(self, taken: Taken) -> None:
         waiting = together(taken.entries)
         origin = Origin(self._tenant, taken.source, taken.step, "live")
-        poison = self._stored(origin, waiting)
+        stored, poison = self._stored(origin, waiting)
         pieces = [
             Rejected(f"request {receipt}, event {one.index}", one.reason, one.raw) for receipt, one in waiting.refused
         ]
@@ -215,29 +216,31 @@ class LiveIngest:
                 rejected=pieces,
                 keep_raw=True,
             )
-        stored = self._store.stored_by(self._tenant, taken.step).stored
+        if taken.again or poison:  # parts of it may have been stored by what did not end well
+            stored = self._store.stored_by(self._tenant, taken.step).stored
         self.spool.mark(self._tenant, taken, stored=stored, quarantined=len(poison))
         self._note(waiting)
 
-    def _stored(self, origin: Origin, waiting: Waiting) -> list[Rejected]:
-        """Store the events of a step; those that the warehouse does not take, found by halving the step."""
+    def _stored(self, origin: Origin, waiting: Waiting) -> tuple[int, list[Rejected]]:
+        """Store the events of a step: how many are new, and those that the warehouse does not take, which are found by
+        halving the step."""
         count = waiting.events.height
         if count == 0:
-            return []
+            return 0, []
         occurrence = pl.zeros(count, pl.UInt64, eager=True)  # they have ids: none is known by how often it came
         objects, links = waiting.objects.drop("row"), waiting.links.drop("row")
         try:
             step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now())
-            self._store.store_step(origin, step)
+            return self._store.store_step(origin, step).stored, []
         except (InputError, WarehouseError) as error:
             if isinstance(error, WarehouseError) and error.code not in DATA_CODES:
                 raise
             self._store.repair(self._tenant)
             if count == 1:
-                return [_poison(waiting.events, str(error))]
-            half = count // 2
-            return self._stored(origin, waiting.rows(0, half)) + self._stored(origin, waiting.rows(half, count))
-        return []
+                return 0, [_poison(waiting.events, str(error))]
+        half = count // 2
+        parts = [self._stored(origin, waiting.rows(*bounds)) for bounds in ((0, half), (half, count))]
+        return sum(stored for stored, _ in parts), [piece for _, pieces in parts for piece in pieces]
 
     # Telling -------------------------------------------------------------------------------------------------
 

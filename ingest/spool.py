@@ -60,6 +60,7 @@ class Taken:
     step: str  # 32 hex digits
     source: str
     events: int
+    again: bool  # whether it was begun before: some of it may be stored
     entries: list[tuple[str, bytes]]  # receipt and payload
 
 
@@ -226,7 +227,11 @@ class Spool:
             asked = columns.where(of_source, ENTRIES.c.step == step).order_by(ENTRIES.c.receipt)
             rows = connection.execute(asked).all()
         return Taken(
-            step, first.source, sum(row.events for row in rows), [(row.receipt, bytes(row.payload)) for row in rows]
+            step,
+            first.source,
+            sum(row.events for row in rows),
+            first.step is not None,
+            [(row.receipt, bytes(row.payload)) for row in rows],
         )
 
     @staticmethod

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import msgspec
 import polars as pl
 
-from ingest.events_json import LINK_ROWS, OBJECT_ROWS, Refused, Sent
+from ingest.event_form import Refused
+from ingest.events_json import LINK_ROWS, OBJECT_ROWS, Sent
 from kernel.errors import StateError
 from kernel.events import EVENT_FRAME
 

@@ -19,7 +19,6 @@ from sent_events import SENDER, numbered
 
 from ingest.live import LiveIngest
 from ingest.spool import Spool
-from ingest.store import EventStore
 from kernel.clock import SystemClock
 from kernel.process import ProcessDefinition
 from kernel.schema import migrate
@@ -62,7 +61,7 @@ def arm(point: str, warehouse: Warehouse) -> None:
     elif point == "inserted":
         warehouse.read_for_write = before_verification  # type: ignore[method-assign]
     elif point == "verified":
-        EventStore.stored_by = killed  # type: ignore[method-assign]
+        Spool.mark = killed  # type: ignore[method-assign]
     elif point == "marked":
         Spool.mark = after(Spool.mark)  # type: ignore[method-assign]
 

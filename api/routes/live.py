@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from api.bodies import unpacked
-from ingest import events_json
+from ingest import event_form
 from ingest.live import LiveIngest, Receipt
 from kernel.errors import InputError, StateUnavailable
 from mining.answers import Document
@@ -112,7 +112,7 @@ def document(app: FastAPI) -> None:
         known = app.openapi_schema is not None
         found = describe()
         if not known:
-            form = events_json.schema()
+            form = event_form.schema()
             found.setdefault("components", {}).setdefault("schemas", {}).update(form["parts"])
             found["paths"][EVENTS_PATH]["post"]["requestBody"] = {
                 "required": True,

@@ -24,7 +24,7 @@ def send(
     tenant: Tenant = None,
     json: Json = False,
 ) -> None:
-    """Send events as they happen. Each has an id of its own, so sending a file again adds nothing."""
+    """Send events as they happen, out of a file. Each has an id of its own, so sending it again adds nothing."""
     with workspace(home, tenant) as asked:
         found = summed(asked.send(bodies(events_of_file(file)), source))
     if json:

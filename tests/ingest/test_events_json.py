@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from sent_events import SENDER, body, event
 
-from ingest.events_json import LINK_ROWS, MAX_EVENTS, OBJECT_ROWS, Refused, Sent, read_events, schema
+from ingest.event_form import MAX_EVENTS, Refused, schema
+from ingest.events_json import LINK_ROWS, OBJECT_ROWS, Sent, read_events
 from kernel.errors import InputError
 from kernel.events import EVENT_FRAME
 

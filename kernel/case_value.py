@@ -50,7 +50,7 @@ class CaseValue(BaseModel):
         """The money at stake in a case with these attributes, and its currency; (None, "") where it is not priced."""
         currency = self.currency or attributes.get(self.currency_attribute or "", "")
         text = attributes.get(self.attribute, "")
-        if not re.fullmatch(CURRENCY, currency) or not _AMOUNT.fullmatch(text):
+        if not re.fullmatch("[A-Z]{3}", currency) or not _AMOUNT.fullmatch(text):
             return None, ""
         return Decimal(text).quantize(_MICRO, rounding=ROUND_DOWN), currency
 

@@ -6,7 +6,7 @@ machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -166,8 +166,3 @@ def subject_of(line: IncidentLine, link: Callable[[str], str]) -> Subject:
         suspect=incident.suspect,
         link=link(incident.id),
     )
-
-
-def open_automatic(desk: Desk, incidents: Sequence[IncidentLine]) -> dict[tuple[str, str], Opened]:
-    """Open what these incidents ask for by themselves. `DefinitionError` when a playbook cannot be read."""
-    return desk.engine.opening.consider(desk.playbooks(), [subject_of(line, desk.link) for line in incidents])

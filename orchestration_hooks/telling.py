@@ -35,7 +35,7 @@ def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str,
         line = desk.incidents.line(incident.id)
         what = news_state(incident)
         if what in BEGINS:
-            opened[incident.id] = desk.engine.opening.consider(desk.playbooks(), [subject_of(line, desk.link)])
+            opened[incident.id] = desk.engine.opening.consider(desk.playbooks().values(), [subject_of(line, desk.link)])
         told = news(line, what, backfill=not _live(desk, incident.process))
         with state.writing() as connection:
             alerter.take(connection, told, now)

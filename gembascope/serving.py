@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import uvicorn
@@ -86,8 +86,17 @@ def build_app(
     return app
 
 
+Beside = Callable[[LiveIngest, Operations, Directory], AbstractContextManager[None]]
+"""What goes on beside a service, such as the world of a demo, for as long as its context lasts."""
+
+
 def serve(
-    settings: Settings, clock: Clock, *, ready: Callable[[str, str | None], None], opened: LocalWorkspace | None = None
+    settings: Settings,
+    clock: Clock,
+    *,
+    ready: Callable[[str, str | None], None],
+    opened: LocalWorkspace | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Serve until interrupted. Once it listens, `ready` is called with the address and, when the tenant has no
     administrator, with the link for the first one: whoever reads the console may become it.
@@ -103,7 +112,7 @@ def serve(
     try:
         workspace = opened or LocalWorkspace(settings, clock)
         try:
-            _run(settings, workspace, listener, ready)
+            _run(settings, workspace, listener, ready, beside)
         finally:
             workspace.close()
     finally:
@@ -115,6 +124,7 @@ def _run(
     workspace: LocalWorkspace,
     listener: socket.socket,
     ready: Callable[[str, str | None], None],
+    beside: Beside | None,
 ) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -128,6 +138,8 @@ def _run(
         background = Background(known)
         live = stack.enter_context(taking_events(workspace, on_loaded=[background.noticed]))
         stack.enter_context(working(background, live))
+        if beside is not None:
+            stack.enter_context(beside(live, known, directory))
         mounted = stack.enter_context(warmed(reader))
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None

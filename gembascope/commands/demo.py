@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,14 +20,23 @@ from gembascope.demonstration import (
     ORDER_TO_CASH,
     load_orders,
     load_returns,
+    loaded_returns,
 )
 from gembascope.workspace import Workspace, open_workspace
-from kernel.clock import SystemClock
+from ingest.watermarks import watermarks
+from kernel.clock import DemoClock
+from kernel.errors import SettingsError
 from kernel.settings import Settings, load_settings
 from mining.answers import Document
 from simulator.order_to_cash import order_to_cash
 from simulator.retailer import RETURN_TO_REFUND
 from simulator.return_to_refund import return_to_refund
+
+if TYPE_CHECKING:
+    from gembascope.operations import Operations
+    from gembascope.workspace import LocalWorkspace
+    from ingest.live import LiveIngest
+    from kernel.identity.directory import Directory
 
 app = typer.Typer()
 
@@ -57,15 +70,45 @@ def demo_(
     except BaseException:
         opened.close()
         raise
-    from gembascope.serving import serve as serve_home
     from gembascope.workspace import LocalWorkspace
 
     if isinstance(opened, LocalWorkspace) and serve:
-        serve_home(settings, SystemClock(), opened=opened, ready=lambda url, first: _invite(url, first, settings))
+        _serve(opened)
         return
     opened.close()
     if not json and serve:
         console().print("A service holds this home already; its pages show this log.")
+
+
+def _serve(opened: LocalWorkspace) -> None:
+    """Serve the home with the demo's world around it, on the demo's clock, which resumes where it stopped."""
+    from gembascope.demo_world import DemoWorld, people_of_the_demo
+    from gembascope.serving import serve as serve_home
+    from gembascope.workspace import LocalWorkspace
+
+    settings = opened.settings
+    with closing(opened), closing(DemoClock(settings.home.expanduser(), END)) as clock:
+        newest = watermarks(opened.warehouse, settings.tenant)["last_occurred_at"].max()
+        if isinstance(newest, datetime):
+            clock.not_before(newest)
+        plan = loaded_returns(settings)
+        if plan is None:
+            raise SettingsError("the demo's returns are not loaded: run gembascope demo again")
+        world = DemoWorld(settings, clock, plan)
+        world.define()
+        hosts = (*settings.egress_hosts, world.host)
+        around = LocalWorkspace(settings.model_copy(update={"egress_hosts": hosts}), clock, opened.warehouse)
+
+        @contextmanager
+        def beside(live: LiveIngest, operations: Operations, directory: Directory) -> Iterator[None]:
+            people = people_of_the_demo(settings, directory.users)
+            for person in people:
+                console().print(f"{person.name} {person.does}, with the password {person.password}", soft_wrap=True)
+            with world.running(live, operations):
+                yield
+
+        ready = partial(_invite, settings=settings)
+        serve_home(around.settings, clock, opened=around, ready=ready, beside=beside)
 
 
 def _look(opened: Workspace) -> dict[str, Any]:

@@ -58,7 +58,10 @@ class Engine:
         *,
         ids: str = ":memory:",
         say: Callable[[str], None] = lambda _: None,
+        deeds_clock: Clock | None = None,
     ) -> None:
+        """`clock` is that of signatures; `deeds_clock` that of what is done, which a demo sets apart."""
+        self._deeds_clock = deeds_clock or clock
         self._key, self._clock, self._post, self._target, self._say = key, clock, post, target, say
         self._lock = threading.Lock()
         self._kept = sqlite3.connect(ids, check_same_thread=False, isolation_level=None)
@@ -81,7 +84,7 @@ class Engine:
             return 401, {"detail": str(error)}
         except (msgspec.DecodeError, ValidationError, AttributeError, KeyError, TypeError):
             return 422, {"detail": "the body is no trigger in its envelope"}
-        if trigger.expires_at <= now:
+        if trigger.expires_at <= self._deeds_clock.now():
             return 410, {"detail": "the trigger has expired: nothing was done"}
         text = trigger.model_dump_json()
         with self._lock:
@@ -96,16 +99,17 @@ class Engine:
 
     def _done(self, message_id: str, trigger: Trigger) -> bool:
         now = self._clock.now()
-        if not self._tell_events(trigger, now) or not self._call_back(trigger, now):
+        if not self.do(trigger) or not self._call_back(trigger, now):
             return False  # again later: the ids of events and of the callback stay the same
         with self._lock:
             self._kept.execute("UPDATE triggers SET done = 1 WHERE id = ?", (message_id,))
         return True
 
-    def _tell_events(self, trigger: Trigger, now: datetime) -> bool:
-        """What the ERP and the payment provider would tell of it."""
+    def do(self, trigger: Trigger) -> bool:
+        """The deed: what the ERP and the payment provider would tell of it. Whether it was done; else again later."""
         if self._target is None:
             return True
+        now = self._deeds_clock.now()
         events: list[dict[str, Any]] = []
         for case in trigger.cases:
             money = {} if case.amount is None else {"value": str(case.amount), "currency": case.currency}

@@ -1,0 +1,185 @@
+"""The world around the demo: a shop that goes on, an engine that takes triggers, and two people who work with it.
+
+What happens after the end of the loaded logs comes live, on the demo's clock. The engine is the receiver of the
+examples, in this process: it verifies what is signed and pays what it is told to.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from gembascope.demonstration import END
+from gembascope.operations import Operations
+from ingest.live import LiveIngest
+from kernel.access import Grant, Role
+from kernel.clock import Clock, SystemClock
+from kernel.errors import GembascopeError, SettingsError
+from kernel.identity.users import Users
+from kernel.settings import Settings
+from orchestration_hooks.examples.receiver import Engine, Receiver, post
+from orchestration_hooks.library import SHIPPED
+from orchestration_hooks.signatures import signing_key
+from orchestration_hooks.trigger import Trigger
+from simulator.returns_numbers import ReturnsPlan
+from simulator.returns_shop import ReturnsShop
+
+log = logging.getLogger("gembascope.demo")
+TURN_S = 1.0
+DELAY_S = 2.0
+"""How long the engine takes until it begins."""
+PEOPLE: Mapping[str, tuple[Role, str]] = {
+    "olivia": (Role.OPERATOR, "proposes"),
+    "petra": (Role.APPROVER, "approves"),
+}
+SECRET = "demo-engine.secret"
+PEOPLE_FILE = "demo-people.json"
+_CONNECTION = """# Written by the demo each time that it is served: its engine listens at another port then.
+id: {name}
+description: {what}
+kind: webhook
+url: http://127.0.0.1:{port}/{path}
+secret: file:{secret}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may sign in to the demo."""
+
+    name: str
+    password: str
+    does: str
+
+
+class DemoEngine(Engine):
+    """The receiver of the examples, whose deed is that the shop's payment provider pays."""
+
+    def __init__(self, key: bytes, clock: Clock, shop: ReturnsShop) -> None:
+        super().__init__(key, SystemClock(), post, None, deeds_clock=clock)
+        self._shop, self._now_clock = shop, clock
+
+    def do(self, trigger: Trigger) -> bool:
+        try:
+            self._shop.pay([case.case_id for case in trigger.cases], self._now_clock.now())
+        except GembascopeError as error:
+            log.warning("the demo's engine cannot pay: %s", error)
+        return True
+
+
+class DemoWorld:
+    """Everything around the demo of one home, on its clock."""
+
+    def __init__(self, settings: Settings, clock: Clock, plan: ReturnsPlan) -> None:
+        self._folder = settings.home.expanduser() / "tenants" / settings.tenant
+        self._clock = clock
+        self._shop = ReturnsShop(plan, since=max(END, clock.now() - timedelta(hours=1)))
+        self._secret = _kept(self._folder / SECRET, lambda: b64encode(secrets.token_bytes(32)).decode())
+        self._receiver = Receiver(
+            DemoEngine(signing_key(self._secret, SECRET), clock, self._shop), port=0, delay_s=DELAY_S
+        )
+        self._home = settings.home.expanduser()
+
+    @property
+    def host(self) -> str:
+        """Where the engine listens: it must be among the hosts that may be reached."""
+        return f"127.0.0.1:{self._receiver.port}"
+
+    def define(self) -> None:
+        """Write the connections to the engine as it listens now, and the playbook unless it is there."""
+        secret = (self._folder / SECRET).relative_to(self._home)
+        connections = self._folder / "connections"
+        connections.mkdir(parents=True, exist_ok=True)
+        for name, what, path in (
+            ("payments_engine", "Sends refunds to payments.", "triggers"),
+            ("returns", "The returns team.", "alerts"),
+        ):
+            text = _CONNECTION.format(name=name, what=what, port=self._receiver.port, path=path, secret=secret)
+            _replaced(connections / f"{name}.yaml", text)
+        playbook = self._folder / "playbooks" / "refund_stuck.yaml"
+        if not playbook.exists():
+            playbook.parent.mkdir(parents=True, exist_ok=True)
+            shipped = (SHIPPED / "refund_stuck.yaml").read_text(encoding="utf-8")
+            _replaced(playbook, shipped.replace("mode: automatic", "mode: manual  # in the demo a person proposes it"))
+
+    @contextmanager
+    def running(self, live: LiveIngest, operations: Operations) -> Iterator[None]:
+        """Let it go on for as long as the block runs."""
+        over = threading.Event()
+
+        def feed() -> None:
+            while not over.is_set():
+                try:
+                    self.tell(live)
+                except GembascopeError as error:
+                    log.warning("the demo's shop could not tell its events: %s", error)
+                over.wait(TURN_S)
+
+        thread = threading.Thread(target=feed, name="demo-shop", daemon=True)
+        with self._receiver:
+            thread.start()
+            try:
+                yield
+            finally:
+                over.set()
+                thread.join()
+
+    def tell(self, live: LiveIngest) -> None:
+        """Tell what happened since the last time."""
+        events = self._shop.step(self._clock.now())
+        if events:
+            live.accept(msgspec.json.encode(events))
+
+
+def people_of_the_demo(settings: Settings, users: Users) -> list[Person]:
+    """The people of the demo, made on first use; who was changed or is gone since stays so.
+
+    Their passwords are kept beside the home's definitions, readable by its owner only: it is a demo.
+    """
+    folder = settings.home.expanduser() / "tenants" / settings.tenant
+    kept = _kept(folder / PEOPLE_FILE, lambda: json.dumps({name: _passphrase() for name in PEOPLE}))
+    try:
+        passwords = json.loads(kept)
+        found = [Person(name, str(passwords[name]), does) for name, (_, does) in PEOPLE.items()]
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(f"{folder / PEOPLE_FILE} is damaged: remove it, and the people in it by hand") from None
+    there = {user.name for user in users.all()}
+    for person in found:
+        if person.name not in there:
+            _, token = users.add(person.name, [Grant(PEOPLE[person.name][0])], by="demo")
+            users.redeem(token, person.password)
+    return found
+
+
+def _passphrase() -> str:
+    return "-".join(secrets.token_hex(3) for _ in range(3))
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """The text of a file that only its owner reads, made on first use."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        text = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as sink:
+            sink.write(text)
+        return text
+
+
+def _replaced(path: Path, text: str) -> None:
+    partial = path.with_suffix(".tmp")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

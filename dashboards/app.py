@@ -88,13 +88,16 @@ def mount(
             csrf_token_name=csrf_cookie,
             compress=False,
         )
-    dash.layout = layout.shell(title)
+    demo = desk is not None and desk.demo
+    dash.layout = layout.shell(title, demo=demo)
     shown = PAGES if desk is None else (*DESK_PAGES, *PAGES)
     _register_frame(dash, reader, shown)
     for page in (head, filters, *PAGES):
         page.register(dash, reader)
     for page in DESK_PAGES if desk is not None else ():
         page.register(dash, reader, desk)
+    if desk is not None and demo:
+        _register_clock(dash, desk)
     # Dash would do this with the first page that it serves itself; pages of ours may come first.
     dash._setup_server()
     for path in ("/", *(path for page in shown for path in page.PATHS if path != "/")):
@@ -137,7 +140,13 @@ def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]
         principal = present()
         person = principal.name if principal is not None and principal.kind == "user" else None
         here = layout.HERE.get(path, path) if path != "/" else shown_pages[0].PATHS[-1]
-        return layout.navigation(here, links, person), offered, current if current in known else None, current
+        stranger = principal is not None and principal.kind == "anonymous"
+        return (
+            layout.navigation(here, links, person, stranger=stranger),
+            offered,
+            current if current in known else None,
+            current,
+        )
 
     dash.callback(
         Output("navigation", "children"),
@@ -168,6 +177,13 @@ def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]
         Output("burger", "opened"),
         Input("url", "pathname"),
     )
+
+
+def _register_clock(dash: Any, desk: Desk) -> None:
+    def clock(_: int | None, __: str | None) -> str:
+        return f"Demo · it is {layout.instant(desk.now())} UTC"
+
+    dash.callback(Output("clock", "children"), Input("clock-tick", "n_intervals"), Input("url", "pathname"))(clock)
 
 
 def _state_or_plain(search: str | None) -> PageState:

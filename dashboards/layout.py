@@ -32,6 +32,7 @@ NAVIGATION = (
 HERE = {"/case": "/cases", "/incident": "/incidents"}
 """Of pages without an entry the one that they belong to."""
 NAME_LENGTH = 60
+CLOCK_MS = 10_000
 STATES = {"open": "Open", "complete": "Complete", "unknown": "Not known"}
 """What pages call the states of a case."""
 FULL_LENGTH = 12_000
@@ -45,8 +46,9 @@ THEME: dict[str, Any] = {
 }
 
 
-def shell(title: str) -> Component:
-    """The frame: header, navigation, the place of the page, the drawer of filters."""
+def shell(title: str, *, demo: bool = False) -> Component:
+    """The frame: header, navigation, the place of the page, the drawer of filters. `demo`: the time is not the
+    machine's, so the header tells it."""
     header = dmc.AppShellHeader(
         html.Div(
             [
@@ -76,6 +78,7 @@ def shell(title: str) -> Component:
                             nothingFoundMessage="No such process",
                             attributes={"input": {"aria-label": "Process"}},
                         ),
+                        html.Span(id="clock", className="demo-clock", title="The clock of the demo") if demo else None,
                         dmc.ColorSchemeToggle(
                             lightIcon=html.Span("☀", **aria(hidden="true")),
                             darkIcon=html.Span("☾", **aria(hidden="true")),
@@ -96,6 +99,7 @@ def shell(title: str) -> Component:
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="current-process"),
+            dcc.Interval(id="clock-tick", interval=CLOCK_MS, disabled=not demo),
             html.A("Skip to content", href="#main", className="skip"),
             dmc.NotificationContainer(id="toasts", position="bottom-right"),
             dmc.Drawer(
@@ -129,13 +133,17 @@ def aria(**named: str) -> dict[str, Any]:
     return {f"aria-{word}": value for word, value in named.items()}
 
 
-def navigation(here: str, links: Sequence[tuple[str, str, str]], person: str | None = None) -> list[Component]:
+def navigation(
+    here: str, links: Sequence[tuple[str, str, str]], person: str | None = None, *, stranger: bool = False
+) -> list[Component]:
     """The entries of the navigation, `here` the one shown now; `links` are (path, label, address). `person`: who is
-    signed in, and may leave."""
+    signed in, and may leave; `stranger`: who looks around without being signed in."""
     entries = [
         html.Li(html.A(label, href=address, className="go", **(aria(current="page") if at == here else {})))
         for at, label, address in links
     ]
+    if stranger:
+        entries.append(html.Li(html.A("Sign in", href="/login", className="sign-out")))
     if person is not None:
         leaving = html.A(["Sign out", html.Span(words(person))], href="/logout", className="sign-out")
         entries.append(html.Li(leaving))

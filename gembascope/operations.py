@@ -14,7 +14,7 @@ from anomalies.recording import Recorder
 from anomalies.rules import Rules
 from gembascope.workspace import LocalWorkspace
 from kernel.calendar import BusinessCalendar
-from kernel.clock import Clock, SystemClock
+from kernel.clock import Clock, DemoClock, SystemClock
 from kernel.egress import Egress
 from kernel.errors import DefinitionError
 from kernel.identity.tokens import pepper
@@ -99,6 +99,7 @@ def operations(
             engine,
             lambda: playbooks_of(workspace),
             lambda incident: f"{public_url or ''}/incident?incident={incident}",
+            demo=isinstance(clock, DemoClock),
         ),
         engine,
         incidents,

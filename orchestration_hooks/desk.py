@@ -44,6 +44,8 @@ class Desk:
     engine: Engine
     playbooks: Callable[[], Mapping[str, Playbook]]
     link: Callable[[str], str]
+    demo: bool = False
+    """Whether the clock is that of a demo, which people have to be told."""
 
     @property
     def principal(self) -> Principal:

@@ -132,7 +132,7 @@ def _page(desk: Desk, state: PageState, line: IncidentLine) -> list[Component]:
         html.Strong(sums(line.value, line.unpriced)),
         f" at stake · for {age(line.since or incident.since, now)}",
     ]
-    if line.lost_per_hour:
+    if any(line.lost_per_hour.values()):
         said.append(f" · loses {per_hour(line.lost_per_hour)}")
     return [
         html.A("← Incidents", href="/incidents", className="go back"),

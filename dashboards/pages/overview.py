@@ -20,6 +20,7 @@ from kernel.errors import GembascopeError
 from kpis.sla import SlaState
 from kpis.standings import Standing
 from orchestration_hooks.desk import Desk
+from orchestration_hooks.runs import Waiting
 
 PATHS = ("/", "/overview")
 QUESTION = "What needs me now?"
@@ -52,12 +53,14 @@ def overview_of(desk: Desk) -> Children:
     try:
         if not desk.views.all():
             return nothing_loaded()
-        found, lasting, now = desk.standings(), desk.lasting(), desk.now()
+        found = sorted(desk.standings(), key=lambda one: -one.summary.late_now)
+        lasting, waiting, now = desk.lasting(), desk.inbox(), desk.now()
     except GembascopeError as error:
         return problem(error)
     return [
         html.P(_as_of(found, now), className="about"),
-        _tiles(found, lasting),
+        _problem(desk),
+        _tiles(found, lasting, waiting),
         html.Div([_promises(found), _incidents(lasting, desk.now_of)], className="two"),
     ]
 
@@ -72,13 +75,32 @@ def _as_of(found: Sequence[Standing], now: datetime) -> list[Children]:
     return said
 
 
-def _tiles(found: Sequence[Standing], lasting: Sequence[IncidentLine]) -> Component:
+def _problem(desk: Desk) -> Component:
+    """Why nothing is looked for, where a rule or an owner cannot be read."""
+    found = desk.detection.last.problem
+    if not found:
+        return None
+    return html.Div(
+        [html.H2("No rule runs"), html.P(found[:2_000], className="said")], className="card problem", role="alert"
+    )
+
+
+def _tiles(found: Sequence[Standing], lasting: Sequence[IncidentLine], waiting: Sequence[Waiting]) -> Component:
     late = sum(one.summary.late_now for one in found)
     risky = sum(one.summary.cases[SlaState.AT_RISK] for one in found)
     unowned = sum(not line.incident.owner for line in lasting)
     nobodys = sum(line.incident.state == "open" for line in lasting)
+    mine = sum(one.refusal is None for one in waiting)
+    at_stake = _total(one.stake.totals for one in waiting)
     return html.Div(
         [
+            _tile(
+                "Decisions waiting",
+                count(len(waiting)),
+                f"{count(mine)} for you · {sums(at_stake)}" if waiting else "nothing is proposed",
+                _decisions(waiting),
+                bad=mine > 0,
+            ),
             _tile(
                 "Late now",
                 count(late),
@@ -106,8 +128,15 @@ def _tiles(found: Sequence[Standing], lasting: Sequence[IncidentLine]) -> Compon
                 bad=nobodys > 0,
             ),
         ],
-        className="tiles",
+        className="tiles five",
     )
+
+
+def _decisions(waiting: Sequence[Waiting]) -> str:
+    """Where the decisions are; the only one at once."""
+    if len(waiting) == 1:
+        return link("/remediation", PageState(run=waiting[0].run.run_id))
+    return "/remediation"
 
 
 def _tile(label: str, value: str, note: str, address: str, *, bad: bool = False) -> Component:

@@ -22,6 +22,7 @@ from orchestration_hooks.desk import Desk
 PATHS = ("/sla",)
 QUESTION = "What is late, and what does it cost?"
 ROWS = 50
+CAUSES = 5
 LABELS = {
     "late": "Late now",
     "at_risk": "Due soon",
@@ -84,12 +85,11 @@ def _chosen(desk: Desk, state: PageState) -> Chosen | None:
 def _page(desk: Desk, found: Chosen) -> list[Component]:
     state, one = found.state, found.standing
     summary = one.summary
-    of_rule = [line for line in desk.lasting() if line.incident.rule == one.promise.name]
-    of_rule = [line for line in of_rule if line.incident.process == one.process.id]
+    broken = [line for line in desk.lasting() if line.incident.process == one.process.id]
     causes: Component = None
-    if of_rule:
-        listed = incident_list(state, of_rule, lambda _: summary.now)
-        causes = html.Section([html.H2("Where do they wait?"), listed], className="card")
+    if broken:
+        listed = incident_list(state, broken[:CAUSES], lambda _: summary.now)
+        causes = html.Section([html.H2("What broke it?"), listed], className="card")
     return [
         html.P(
             [
@@ -114,7 +114,12 @@ def _promises(found: Chosen) -> Component:
         return None
     links = [
         html.A(
-            [name(one.promise.name, 80), f" ({count(one.summary.late_now)} late)"],
+            [
+                name(one.process.title or one.process.id, 40),
+                ": ",
+                name(one.promise.name, 80),
+                f" ({count(one.summary.late_now)} late)",
+            ],
             href=link("/sla", PageState(process=one.process.id, promise=one.promise.name)),
             className="go chip",
             **(aria(current="true") if one is found.standing else {}),

@@ -63,7 +63,7 @@ def incident_list(state: PageState, lines: Sequence[IncidentLine], now_of: Calla
 def _entry(state: PageState, line: IncidentLine, now: datetime) -> Component:
     incident = line.incident
     told: list[Children] = [plural(line.cases, "case"), sums(line.value, line.unpriced)]
-    if line.lost_per_hour:
+    if any(line.lost_per_hour.values()):
         told.append(f"loses {per_hour(line.lost_per_hour)}")
     told.append(f"for {age(line.since or incident.since, now)}")
     if line.deadline is not None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from api.touched import refresh_touched
+from api.touched import touched
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest, LoadedStep, OnLoaded
 from ingest.spool import Spool
+from kernel.errors import GembascopeError
+from mining.projection import refresh
 
 
 @contextmanager
@@ -19,8 +21,16 @@ def taking_events(
     `on_loaded` are called when the processes that events touched are up to date."""
     settings, clock = workspace.settings, workspace.clock
 
-    def refresh(step: LoadedStep) -> None:
-        refresh_touched(workspace.warehouse, clock, step.tenant, workspace.views.processes, step.object_types)
+    def bring_up_to_date(step: LoadedStep) -> None:
+        """Every process that can be, then the first error of one that cannot."""
+        failed: list[GembascopeError] = []
+        for definition in touched(workspace.views.processes, step.object_types)[0]:
+            try:
+                refresh(workspace.warehouse, clock, step.tenant, definition)
+            except GembascopeError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     with Spool(settings, clock) as spool:
         live = LiveIngest(
@@ -29,7 +39,7 @@ def taking_events(
             spool,
             settings.tenant,
             alone=settings.warehouse_url is None,
-            on_loaded=[refresh, *on_loaded],
+            on_loaded=[bring_up_to_date, *on_loaded],
         )
         if background:
             live.start()

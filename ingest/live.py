@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,7 @@ class LiveIngest:
         self._repaired = False
         self._untold: set[str] | None = None  # object types; None: any
         self._untold_steps = True
+        self._telling = False
         self._loading = threading.Lock()
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -152,8 +154,9 @@ class LiveIngest:
             try:
                 self.drain()
             except GembascopeError as error:
-                log.warning("loading goes on in %.1f s: %s", pause, error)
-                self._stopping.wait(pause)
+                log.warning("%s in %.1f s: %s", "telling" if self._telling else "loading", pause, error)
+                # What cannot be told keeps no event waiting; a warehouse that is away is not asked for each of them.
+                (self._wake if self._telling else self._stopping).wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
                 continue
             except Exception:
@@ -169,16 +172,23 @@ class LiveIngest:
         Raises
         ------
         WarehouseError
-            The warehouse is away or refuses; what is not loaded stays in the spool.
+            The warehouse is away or refuses; what is not loaded stays in the spool. Or what is loaded could not be
+            told: it will be, with what comes next.
         """
         with self._loading:
+            self._telling = False
             try:
-                return self._drain()
+                loaded, leads = self._load_all()
             except BaseException:
                 self._repaired = False  # the step that failed is finished before the next
                 raise
+            if leads:
+                self._telling = True
+                self._tell()
+            return loaded
 
-    def _drain(self) -> int:
+    def _load_all(self) -> tuple[int, bool]:
+        """Load what waits: how many events, and whether this process is the one that loads."""
         loaded, since = 0, self._clock.now()
         while self.spool.lead(self._tenant, alone=self._alone):
             if not self._repaired:
@@ -186,14 +196,14 @@ class LiveIngest:
                 self._repaired = True
             taken = self.spool.take(self._tenant)
             if taken is None:
-                self._tell()
-                break
+                return loaded, True
             self._load(taken)
             loaded += taken.events
             if (self._clock.now() - since).total_seconds() >= TELL_AFTER_S:
-                self._tell()
+                with suppress(GembascopeError):  # it is tried again, and heard of, when all is loaded
+                    self._tell()
                 since = self._clock.now()
-        return loaded
+        return loaded, False
 
     # One step ------------------------------------------------------------------------------------------------
 

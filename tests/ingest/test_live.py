@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -207,11 +208,33 @@ def test_who_could_not_be_told_is_told_again(warehouse: Warehouse, clock: Clock,
         assert told == [LoadedStep(tenant, None)]
 
 
+def test_what_cannot_be_told_keeps_no_event_waiting(
+    warehouse: Warehouse, clock: Clock, home: Settings, tenant: str
+) -> None:
+    """One process whose cases cannot be brought up to date must not hold up what others wait for."""
+    asked: list[int] = []
+    third = threading.Event()
+
+    def listen(_: LoadedStep) -> None:
+        asked.append(len(ids(warehouse, tenant)))
+        if asked[-1] == 3:
+            third.set()
+        raise WarehouseUnavailable("no answer")
+
+    with taking(warehouse, clock, home, tenant, on_loaded=[listen]) as live:
+        live.start()
+        try:
+            for number in range(1, 4):
+                live.accept(numbered([number]), SENDER)
+            assert third.wait(60)
+        finally:
+            live.stop()
+        assert account(live) == (3, 3, 0, 0, 0, 0)
+
+
 def test_it_loads_in_the_background_until_it_is_stopped(
     warehouse: Warehouse, clock: Clock, home: Settings, tenant: str
 ) -> None:
-    import threading
-
     loaded = threading.Event()
 
     def listen(_: LoadedStep) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -148,8 +149,13 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
     assert len(bomb) < 1 << 17
-    with pytest.raises(TooLarge):
-        unpacked(bomb, 1 << 16)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            unpacked(bomb, 1 << 16)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
     with pytest.raises(TooLarge):
         unpacked(gzip.compress(bytes(40_000)) * 2, 1 << 16)
     assert unpacked(gzip.compress(bytes(1 << 16)), 1 << 16) == bytes(1 << 16)

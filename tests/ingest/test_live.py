@@ -28,7 +28,7 @@ from ingest.watermarks import WATERMARKS, watermarks
 from kernel.clock import Clock
 from kernel.errors import InputError, SpoolFull, WarehouseError, WarehouseUnavailable
 from kernel.process import ProcessDefinition
-from kernel.settings import Settings
+from kernel.settings import Settings, load_settings
 from kernel.warehouse import Query, Warehouse
 from mining.projection import refresh
 
@@ -44,6 +44,12 @@ PATHS = Query(
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     with empty_database(request.param, tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Settings:
+    """For what is the same on both databases."""
+    return load_settings(home=tmp_path)
 
 
 @contextmanager
@@ -102,9 +108,9 @@ def test_events_are_answered_then_loaded_then_told(
 
 
 def test_a_correction_is_stored_beside_what_it_corrects(
-    warehouse: Warehouse, clock: Clock, home: Settings, tenant: str
+    warehouse: Warehouse, clock: Clock, plain: Settings, tenant: str
 ) -> None:
-    with taking(warehouse, clock, home, tenant) as live:
+    with taking(warehouse, clock, plain, tenant) as live:
         live.accept(body(event(1)), SENDER)
         live.drain()
         live.accept(body(event(1, revision=1, objects=[{"type": "return", "id": "R9"}])), SENDER)
@@ -154,10 +160,10 @@ def refusing(error: Callable[[], Exception], *names: str) -> Callable[..., Store
     ids=["data", "names"],
 )
 def test_an_event_that_the_warehouse_does_not_take_holds_up_no_other(
-    warehouse: Warehouse, clock: Clock, home: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch, error: Any
+    warehouse: Warehouse, clock: Clock, plain: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch, error: Any
 ) -> None:
     monkeypatch.setattr(EventStore, "store_step", refusing(error, "e3", "e10"))
-    with taking(warehouse, clock, home, tenant) as live:
+    with taking(warehouse, clock, plain, tenant) as live:
         live.accept(numbered(range(7)), SENDER)
         live.accept(numbered(range(5, 12)), SENDER)
         live.drain()
@@ -171,14 +177,14 @@ def test_an_event_that_the_warehouse_does_not_take_holds_up_no_other(
 
 
 def test_a_warehouse_in_trouble_condemns_no_event(
-    warehouse: Warehouse, clock: Clock, home: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, clock: Clock, plain: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as a full disk: an error that says nothing about the data."""
 
     def full() -> Exception:
         return WarehouseError("ClickHouse refused (NOT_ENOUGH_SPACE, code 243)", code=243)
 
-    with taking(warehouse, clock, home, tenant) as live:
+    with taking(warehouse, clock, plain, tenant) as live:
         live.accept(numbered(range(4)), SENDER)
         with monkeypatch.context() as patch:
             patch.setattr(EventStore, "store_step", refusing(full, "e1"))
@@ -190,7 +196,7 @@ def test_a_warehouse_in_trouble_condemns_no_event(
         assert account(live) == (4, 4, 0, 0, 0, 0)
 
 
-def test_who_could_not_be_told_is_told_again(warehouse: Warehouse, clock: Clock, home: Settings, tenant: str) -> None:
+def test_who_could_not_be_told_is_told_again(warehouse: Warehouse, clock: Clock, plain: Settings, tenant: str) -> None:
     told: list[LoadedStep] = []
     failing = [WarehouseUnavailable("no answer")]
 
@@ -199,7 +205,7 @@ def test_who_could_not_be_told_is_told_again(warehouse: Warehouse, clock: Clock,
             raise failing.pop()
         told.append(step)
 
-    with taking(warehouse, clock, home, tenant, on_loaded=[listen]) as live:
+    with taking(warehouse, clock, plain, tenant, on_loaded=[listen]) as live:
         live.accept(numbered([1]), SENDER)
         with pytest.raises(WarehouseUnavailable):
             live.drain()
@@ -209,7 +215,7 @@ def test_who_could_not_be_told_is_told_again(warehouse: Warehouse, clock: Clock,
 
 
 def test_what_cannot_be_told_keeps_no_event_waiting(
-    warehouse: Warehouse, clock: Clock, home: Settings, tenant: str
+    warehouse: Warehouse, clock: Clock, plain: Settings, tenant: str
 ) -> None:
     """One process whose cases cannot be brought up to date must not hold up what others wait for."""
     asked: list[int] = []
@@ -221,7 +227,7 @@ def test_what_cannot_be_told_keeps_no_event_waiting(
             third.set()
         raise WarehouseUnavailable("no answer")
 
-    with taking(warehouse, clock, home, tenant, on_loaded=[listen]) as live:
+    with taking(warehouse, clock, plain, tenant, on_loaded=[listen]) as live:
         live.start()
         try:
             for number in range(1, 4):
@@ -233,7 +239,7 @@ def test_what_cannot_be_told_keeps_no_event_waiting(
 
 
 def test_it_loads_in_the_background_until_it_is_stopped(
-    warehouse: Warehouse, clock: Clock, home: Settings, tenant: str
+    warehouse: Warehouse, clock: Clock, plain: Settings, tenant: str
 ) -> None:
     loaded = threading.Event()
 
@@ -241,7 +247,7 @@ def test_it_loads_in_the_background_until_it_is_stopped(
         if ids(warehouse, tenant):
             loaded.set()
 
-    with taking(warehouse, clock, home, tenant, on_loaded=[listen]) as live:
+    with taking(warehouse, clock, plain, tenant, on_loaded=[listen]) as live:
         live.start()
         try:
             live.accept(numbered([1]), SENDER)
@@ -297,7 +303,7 @@ def test_received_is_what_became_of_it_at_every_moment(
     refused: dict[str, int] = {}
     new: dict[str, set[int]] = {}
     live = LiveIngest(
-        warehouse, clock, Spool(small := home.model_copy(update={"spool_events": 12}), clock), tenant, alone=True
+        warehouse, clock, Spool(small := home.model_copy(update={"spool_events": 6}), clock), tenant, alone=True
     )
 
     def check() -> None:

@@ -15,7 +15,7 @@ from examples import examples
 from state_databases import KINDS, empty_database
 
 TESTS = Path(__file__).resolve().parent.parent
-POINTS = {"sqlite": ("accepted", "inserted", "verified", "marked"), "postgresql": ("accepted", "verified")}
+POINTS = {"sqlite": ("accepted", "inserted", "verified", "marked"), "postgresql": ("verified",)}
 """What is between two of the spool's transactions differs between its databases; all points on both with more depth."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from kernel.warehouse import load_query
-from mining.filters import EVERYTHING
 from mining.view import ProcessView
 
 
@@ -16,4 +15,7 @@ def attribute_values(view: ProcessView, *, top: int = 50) -> pl.DataFrame:
     row of it), so that a reader can tell what `top` left out. Ordered by attribute, then cases descending, then
     value. Excluded populations and empty values do not count. Reads the attributes of every case.
     """
-    return view.ask(load_query(__file__, "attribute_values"), EVERYTHING, top=top)
+    if view.stores is not None:
+        limited = load_query(__file__, "attribute_values_of_stores")
+        return view.warehouse.query(limited, view.scope | view.limit | {"top": top})
+    return view.warehouse.query(load_query(__file__, "attribute_values"), view.scope | {"top": top})

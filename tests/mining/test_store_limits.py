@@ -250,6 +250,7 @@ PAST_ASK = {
     ("mining/view.py", "check"): "of some stores another statement, filter_words_of_stores",
     ("mining/view.py", "_built"): "how far the projection is: no case",
     ("mining/view.py", "data_version"): "the same",
+    ("mining/attribute_values.py", "attribute_values"): "of some stores another statement, attribute_values_of_stores",
     ("mining/directly_follows.py", "directly_follows_frequency"): "day figures, of all stores only",
     ("mining/durations.py", "durations"): "day figures, of all stores only",
     ("mining/cases.py", "case_part"): "`holds` decides before anything is told",

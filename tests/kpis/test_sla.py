@@ -196,6 +196,7 @@ def test_states_counts_and_lists_equal_the_reference(
         while not pages or after is not None:
             page = sla_cases(view, name, now, limit=size, after=after)
             pages, after = [*pages, page.cases], page.next
+            assert len(pages) <= max(len(listed), 1)
         found = [row for page in pages for row in page.to_dicts()]
         assert [page.height for page in pages[:-1]] == [size] * (len(pages) - 1)
         assert [as_row(row) for row in found] == listed

@@ -23,7 +23,7 @@ from kernel.case_value import CaseValue
 from kernel.clock import Clock
 from kernel.errors import InputError, NotFound
 from kernel.process import CaseAttribute, ProcessDefinition
-from kernel.promise import Promise
+from kernel.promise import Promise, parse_within
 from kernel.warehouse import Warehouse
 from kpis.sla import SlaState, sla_cases, sla_of_cases, sla_open, sla_summary
 from mining.filters import CaseFilter
@@ -124,9 +124,10 @@ def definitions(draw: st.DrawFn) -> ProcessDefinition:
     for promise in generated.PROMISES:
         raw = promise.model_dump(by_alias=True, exclude_none=True)
         risk, cost = draw(st.sampled_from(RISKS)), draw(st.sampled_from(COSTS))
-        raw |= {"at_risk": risk} if risk is not None and promise.name not in ("worked", "waited at work") else {}
-        if risk == "1 working day" and promise.within == "1 working days":
-            del raw["at_risk"]
+        if risk is not None and promise.within is not None:
+            soon, within = parse_within(risk), parse_within(promise.within)
+            risk = risk if soon.unit != within.unit or soon.amount < within.amount else None
+        raw |= {} if risk is None else {"at_risk": risk}
         promises.append(Promise.model_validate(raw | ({"late_cost": cost} if cost is not None else {})))
     return process(
         order=("B", "A"),

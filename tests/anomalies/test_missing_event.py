@@ -16,11 +16,12 @@ from timelines import MONDAY, Timeline, Usual, event, in_shop_hours, learned, ro
 
 from anomalies.ended_waits import OpenWait, ended_waits
 from anomalies.silence import telling_minutes, usual_silence
-from anomalies.usual_wait import LearnedWait, NotLearned, usual_wait
+from anomalies.usual_wait import GivenWait, LearnedWait, NotLearned, usual_wait
 from kernel.clock import Clock
 from kernel.findings import Finding, Severity
 from kernel.warehouse import Warehouse
 from mining.cases import case
+from mining.view import ProcessView
 
 EVERY = timedelta(hours=2)
 
@@ -170,12 +171,14 @@ def test_which_cases_are_stuck(shop: Timeline) -> None:
 
 
 def test_a_source_with_a_lag_is_given_time(warehouse: Warehouse, clock: Clock, tenant: str, usual: Usual) -> None:
-    line = Timeline(warehouse, clock, tenant, usual, rule(lag="30m"))
+    line = Timeline(warehouse, clock, tenant, usual, rule(lag="30m", within="24m"))
     line.at("60m", AUTHORISED, "7")
     line.at("110m", CONFIRMED, "other", source="payments")
     line.expect("110m")
     line.at("115m", CONFIRMED, "another", source="payments")
-    line.expect("115m", "missing_event 7")
+    [finding] = line.expect("115m", "missing_event 7")
+    assert finding.title == "7: no Payment confirmed after Refund authorised within 24m"
+    assert finding.evidence.parameters["within"] == "24m"
 
 
 def test_money_owner_store_and_deadline(warehouse: Warehouse, clock: Clock, tenant: str, usual: Usual) -> None:
@@ -262,19 +265,19 @@ def test_a_source_whose_silence_is_not_known_is_never_silent(
 
 
 @pytest.mark.parametrize(
-    ("within", "quiet", "told"),
-    [("30m", "90m", "91m"), ("2 working hours", "3h", "181m"), ("1 working days", "1d 12h", "2161m")],
+    ("within", "due"),
+    [
+        ("30m", timedelta(days=4, hours=9, minutes=30)),
+        ("2 working hours", timedelta(days=7, hours=1)),  # one hour is left of friday, and one of monday is needed
+        ("1 working days", timedelta(days=7, hours=12)),  # the closing of monday
+    ],
 )
-def test_a_given_time(
-    warehouse: Warehouse, clock: Clock, tenant: str, usual: Usual, within: str, quiet: str, told: str
-) -> None:
-    line = Timeline(warehouse, clock, tenant, usual, rule(within=within))
-    line.at("60m", AUTHORISED, "7")
-    line.at(quiet, CONFIRMED, "other", source="payments")
-    line.expect(quiet)
-    line.at(told, CONFIRMED, "another", source="payments")
-    [finding] = line.expect(told, "missing_event 7")
-    assert finding.title == f"7: no Payment confirmed after Refund authorised within {within}"
+def test_a_given_time_counts_on_the_calendar(warehouse: Warehouse, tenant: str, within: str, due: timedelta) -> None:
+    given = usual_wait(ProcessView(warehouse, tenant, returns()), rule(within=within), MONDAY)
+    assert isinstance(given, GivenWait)
+    friday = MONDAY + days(4) + timedelta(hours=9)  # four in the afternoon in Berlin
+    assert given.due(friday) == MONDAY + due
+    assert given.words(0.99) == within
 
 
 def test_waits_that_still_run_do_not_shorten_what_is_usual(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

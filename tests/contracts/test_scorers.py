@@ -44,7 +44,7 @@ FRAME, LABELS = labelled(1)
 
 def made(kind: type[Scorer]) -> Scorer:
     """With its own defaults, but few trees where it grows some."""
-    return kind(trees=40) if kind is IsolationForest else kind()  # type: ignore[call-arg]
+    return kind(trees=25) if kind is IsolationForest else kind()  # type: ignore[call-arg]
 
 
 @pytest.fixture(scope="module")

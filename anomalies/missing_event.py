@@ -12,7 +12,7 @@ decided:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -80,7 +80,8 @@ def missing_events(
     occurred, heard = around.told_until(rule.source)
     proven = [case for case in overdue if occurred is not None and occurred > case.due + rule.lag]
     rest = [case for case in overdue if occurred is None or occurred <= case.due + rule.lag]
-    findings = [_step_missing(view, rule, expected, around, case, occurred) for case in proven]
+    definitions = versions(view.definition, rule.id, rule.version)
+    findings = [_step_missing(view, rule, expected, around, definitions, case, occurred) for case in proven]
     reasons: tuple[str, ...] = ()
     if rest and heard is None:
         reasons = (f"{rule.id}: source {rule.source} never told anything",)
@@ -134,6 +135,7 @@ def _step_missing(
     rule: MissingEventRule,
     expected: Expected,
     around: Circumstances,
+    definitions: Mapping[str, str],
     case: _Overdue,
     occurred: datetime | None,
 ) -> Finding:
@@ -165,7 +167,7 @@ def _step_missing(
             | {"asked_at": case.asked_at.isoformat(), "due": case.due.isoformat()},
             event_ids=(case.event_id,) if case.event_id else (),
             watermark=occurred,
-            definitions=versions(view.definition, rule.id, rule.version),
+            definitions=definitions,
         ),
     )
 

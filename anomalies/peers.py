@@ -63,7 +63,9 @@ class Peers:
     def _reason(self, row: dict[str, Any], feature: str) -> Reason:
         if feature == "slowest_excess":
             return self._waited(feature, row, row["slowest_from"], row["slowest_to"], row["slowest_wait_s"])
-        if feature == "longest_wait_s":
+        # What took long is told by where it took long, when that is most of it.
+        if feature == "longest_wait_s" or (feature == "duration_s" and _mostly_waited(row)):
+            feature = "longest_wait_s"
             return self._waited(feature, row, row["longest_from"], row["longest_to"], row["longest_wait_s"])
         if feature.startswith(WAIT):
             source, _, target = feature.removeprefix(WAIT).partition(ARROW)
@@ -144,6 +146,11 @@ class Peers:
         if half is None or most is None:
             half, most = self._whole[f"0.5{feature}"], self._whole[f"0.99{feature}"]
         return float(half), float(most)
+
+
+def _mostly_waited(row: Mapping[str, Any]) -> bool:
+    """Whether one wait makes up more than half of the case."""
+    return bool(row["longest_wait_s"] is not None and row["longest_wait_s"] > row["duration_s"] / 2)
 
 
 def _rank(column: str) -> tuple[int, str]:

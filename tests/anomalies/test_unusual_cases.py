@@ -117,6 +117,43 @@ def test_the_reason_is_one_line_with_the_figures_of_the_peers(findings: dict[str
     assert 3 * 3600 < float(slow.evidence.parameters["peers_p50_s"]) < 5 * 3600
 
 
+def test_each_figure_has_its_words(view: ProcessView, learned: UsualCases) -> None:
+    """Whatever is strangest about a case, the reason names it, its figure and those of the peers."""
+    rows = case_features(view, learned.usual, NOW).filter(pl.col("case_id") == "p100")
+    strange = {
+        "events": (90, "has 90 steps; half of its peers 5, 99% at most 5"),
+        "handovers": (40, "changes hands 40 times; half of its peers 1, 99% at most 1"),
+        "human_touches": (40, "was touched by people 40 times; half of its peers 0, 99% at most 0"),
+        "retries": (9, "was tried again 9 times; half of its peers 0, 99% at most 0"),
+        "duration_s": (9e8, "took 10416d 16h; half of its peers take "),
+        "missing_steps": (2, " and 1 more of the usual steps, which "),
+        "mean_bits": (9.0, "took rare turns: on average 0.2% of its peers go on so, where usual paths have 9"),
+        "variant_bits": (8.0, "took its steps in an order that 0.4% of its peers have"),
+        "wait_s Sent → Paid": (9e8, "waited 10416d 16h between Sent and Paid; half of its peers wait "),
+    }
+    for feature, (value, words) in strange.items():
+        odd = rows.with_columns(
+            pl.lit(value).cast(rows.schema[feature]).alias(feature), pl.lit("Sent").alias("missing_step")
+        )
+        [reason] = learned.explainer.explain(odd)
+        assert reason.feature == feature
+        assert words in reason.text
+    for source, target, words in (
+        ("Sent", "Received", "went from Sent to Received, as 0.1% of its peers do after Sent"),
+        ("", "Sent", "began with Sent, as 0.1% of its peers do"),
+        ("Sent", "", "ended with Sent, as 0.1% of those that come to it do"),
+    ):
+        odd = rows.with_columns(
+            pl.lit(10.0).alias("rarest_bits"), pl.lit(source).alias("rarest_from"), pl.lit(target).alias("rarest_to")
+        )
+        assert [one.text for one in learned.explainer.explain(odd)] == [words]
+    waited = rows.with_columns(pl.lit(9e8).alias("duration_s"), pl.lit(8e8).alias("longest_wait_s"))
+    [reason] = learned.explainer.explain(waited)
+    assert reason.text.startswith("waited 9259d 6h between ")
+    usual = rows.with_columns(pl.lit(0.0).cast(rows.schema[name]).alias(name) for name in figures(rows).columns)
+    assert learned.explainer.explain(usual)[0].text == "no single figure stands out, their combination does"
+
+
 def test_a_finding_says_whose_it_is(view: ProcessView, learned: UsualCases) -> None:
     asked: list[Mapping[str, str]] = []
 

@@ -300,3 +300,18 @@ def test_waits_that_still_run_do_not_shorten_what_is_usual(warehouse: Warehouse,
     hasty = usual_wait(view, rule(settle="2d", quantile=0.92, at_least=50), MONDAY)
     assert isinstance(hasty, NotLearned)
     assert "took longer than settle, 2d; make it longer" in hasty.reason
+
+
+def test_waits_longer_than_settle_do_not_teach(warehouse: Warehouse, clock: Clock, tenant: str) -> None:
+    """They are known of the old only, and would make the quantile depend on how old the waits are."""
+    rows = []
+    for number in range(24):
+        asked, wait = MONDAY - days(30 - number), timedelta(hours=1)
+        if number >= 20:
+            asked, wait = MONDAY - days(3) + timedelta(minutes=number), timedelta(days=2, hours=12)
+        rows.append(event(AUTHORISED, asked, str(number)))
+        rows.append(event(CONFIRMED, asked + wait, str(number), "payments"))
+    view = stored(warehouse, clock, tenant, frame(rows), definition=returns())
+    found = usual_wait(view, rule(at_least=20, quantile=0.92), MONDAY)
+    assert isinstance(found, LearnedWait)
+    assert (found.limit, found.waits) == (timedelta(hours=1), 20)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
-from kernel.audit.chain import append
+from kernel.audit.chain import Head, append
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.state.database import State
@@ -70,6 +70,8 @@ class Run:
     attempt: int
     visits: dict[str, int]
     context: dict[str, Any]
+    fresh: bool = False
+    """Whether whoever holds it has just entered its step, so that nothing can be recorded of it yet."""
 
     @classmethod
     def of(cls, row: Any) -> Run:
@@ -104,6 +106,8 @@ class Entry:
     lease_now: datetime
     seen_nudges: int
     changes: dict[str, Any] = field(default_factory=dict)
+    head: Head | None = None
+    """The newest entry of the audit, once this has written one."""
 
     @property
     def events(self) -> int:
@@ -132,7 +136,9 @@ class Entry:
 
     def audit(self, kind: str, body: Mapping[str, Any], *, actor: str) -> None:
         chain = f"run:{self.run.id}"
-        append(self.connection, self.tenant, chain, kind=kind, actor=actor, body=body, at=self.now)
+        self.head = append(
+            self.connection, self.tenant, chain, kind=kind, actor=actor, body=body, at=self.now, after=self.head
+        )
 
     def step(self, kind: str, status: StepStatus, *, first: bool = False, **values: Any) -> None:
         """Write the row of the step and visit that the run is at, over what it says already. `first`: it says nothing
@@ -250,7 +256,7 @@ class Book:
             row = self._locked(connection, run.id)
             if row.fence != fence:
                 raise LeaseLost(run.id)
-            locked = replace(run, row=row)
+            locked = replace(run, row=row, fresh=False)
             entry = self._entry(connection, locked, seen)
             entry.changes["lease_until"] = lease_until
             yield entry
@@ -259,7 +265,7 @@ class Book:
         self._tools.at("after_commit")
         run.row = _Written({**row._mapping, **entry.changes})
         run.step_id, run.attempt = run.row.position, run.row.attempt
-        run.visits, run.context = locked.visits, locked.context
+        run.visits, run.context, run.fresh = locked.visits, locked.context, locked.fresh
 
     @contextmanager
     def of(self, run_id: str) -> Iterator[Entry]:

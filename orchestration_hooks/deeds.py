@@ -41,7 +41,7 @@ TOLD = {"call": Activity.CALLED, "trigger": Activity.TRIGGERED, "notify": Activi
 
 def act(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> None:
     """One attempt, or what happens instead of it."""
-    begun = _row(tools, run)
+    begun = None if run.fresh else _row(tools, run)
     in_doubt = begun is not None and bool(begun.in_doubt)
     if settled(run) or (in_doubt and step.trigger is not None and answer(tools, run) is not None):
         with book.entry(run) as entry:  # somebody found out, or the engine has answered: it was done

@@ -35,7 +35,7 @@ def go(entry: Entry, playbook: Playbook, step_id: str) -> None:
         visits = run.visits.get(step_id, 0) + 1
         run.visits = {**run.visits, step_id: visits}
         entry.changes |= {"position": step_id, "attempt": 1, "holds": 0, "status": Status.READY.value}
-        run.step_id, run.attempt = step_id, 1
+        run.step_id, run.attempt, run.fresh = step_id, 1, True
         step = playbook.step(step_id)
         if visits > MOST_VISITS:
             bury(entry, "visits", f"more than {MOST_VISITS} visits of one step")

@@ -36,6 +36,8 @@ WAIT = select(RUN_WAITS).where(
 
 def wait_of(tools: Tools, run: Run) -> Any:
     """The row of the wait at the step and visit that the run is at; None before it began."""
+    if run.fresh:
+        return None
     which = {"for_tenant": tools.tenant, "for_run": run.id, "for_step": run.step_id, "for_visit": run.visit}
     with tools.state.reading() as connection:
         return connection.execute(WAIT, which).one_or_none()

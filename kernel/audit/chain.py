@@ -36,7 +36,7 @@ ADD = AUDIT_ENTRIES.insert()
 END = (
     AUDIT_CHAINS.update()
     .where(AUDIT_CHAINS.c.tenant == bindparam("of_tenant"), AUDIT_CHAINS.c.chain == bindparam("of_chain"))
-    .values(hash=bindparam("ends_with"))
+    .values(number=bindparam("ends_at"), hash=bindparam("ends_with"))
 )
 
 
@@ -50,20 +50,32 @@ class Head:
 
 
 def append(
-    connection: Connection, tenant: str, chain: str, *, kind: str, actor: str, body: Mapping[str, Any], at: datetime
+    connection: Connection,
+    tenant: str,
+    chain: str,
+    *,
+    kind: str,
+    actor: str,
+    body: Mapping[str, Any],
+    at: datetime,
+    after: Head | None = None,
 ) -> Head:
-    """Add one entry. `body`: what JSON can hold, references rather than personal data, and never a secret.
+    """Add one entry. `body`: what JSON can hold, references rather than personal data, and never a secret. `after`: the
+    newest entry, where this same transaction has added it; else it is looked up.
 
     Who appends to one chain takes turns: it is locked until the transaction ends. So append last in a transaction,
     and to several chains in the order of their names; then nobody waits for somebody who waits for them.
     """
-    taken = TAKE[connection.dialect.name]
-    number, previous = connection.execute(taken, {"tenant": tenant, "chain": chain, **_NEW}).one()
+    if after is not None:
+        number, previous = after.number + 1, after.hash
+    else:
+        taken = TAKE[connection.dialect.name]
+        number, previous = connection.execute(taken, {"tenant": tenant, "chain": chain, **_NEW}).one()
     content = content_of(tenant, chain, number, kind=kind, actor=actor, body=body, at=at)
     found = entry_hash(previous, content)
     entry = {"previous": previous, "hash": found, "content": content.decode(), "at": at}
     connection.execute(ADD, {"tenant": tenant, "chain": chain, "number": number, **entry})
-    connection.execute(END, {"of_tenant": tenant, "of_chain": chain, "ends_with": found})
+    connection.execute(END, {"of_tenant": tenant, "of_chain": chain, "ends_at": number, "ends_with": found})
     return Head(chain, number, found)
 
 

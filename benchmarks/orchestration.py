@@ -42,6 +42,8 @@ from orchestration_hooks.worker import Worker
 
 SERVER = os.environ.get("GEMBASCOPE_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 TENANT = "bench"
+OPENERS = 4
+"""Threads that open runs: findings come from several sources."""
 
 
 class Outside:
@@ -120,8 +122,9 @@ def throughput(home: Path, url: str, workers: int, threads: int, runs: int) -> f
             assert process.stdout is not None
             process.stdout.readline()
         begun = time.perf_counter()
-        for number in range(runs):
-            opening.open(THREE_STEPS, Subject("p", "", f"{uuid4().hex[:8]}-{number}"), requested_by="bench")
+        with ThreadPoolExecutor(OPENERS) as pool:
+            keys = [f"{uuid4().hex[:8]}-{number}" for number in range(runs)]
+            list(pool.map(lambda key: opening.open(THREE_STEPS, Subject("p", "", key), requested_by="bench"), keys))
         opened = time.perf_counter() - begun
         while left(state):
             time.sleep(0.01)
@@ -184,7 +187,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--waiting", type=int, default=10_000)
     parser.add_argument("--storm", type=int, default=100_000)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4, help="of each worker process")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     options = parser.parse_args()
     results: dict[str, Any] = {}

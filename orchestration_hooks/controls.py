@@ -12,7 +12,7 @@ from kernel.errors import InputError, NotAllowed, NotFound
 from kernel.state.tables import DEAD_LETTERS, RUN_CASES, RUN_SIGNALS, RUN_STEPS, RUN_WAITS, RUNS
 from orchestration_hooks.book import Book, Entry, encoded
 from orchestration_hooks.library import inserting
-from orchestration_hooks.moves import finish
+from orchestration_hooks.moves import ENGINE_FAILED, TOO_MANY_VISITS, finish
 from orchestration_hooks.states import OVER, Activity, Reason, Status, StepStatus, WaitOutcome
 from orchestration_hooks.tools import Tools
 
@@ -137,7 +137,8 @@ class Controls:
             entry.changes["wake_at"] = entry.lease_now
 
     def requeue(self, run_id: str, principal: Principal) -> None:
-        """Send a dead run on, from where it stopped and under the same keys. `InputError` when it is not dead."""
+        """Send a dead run on, from where it stopped and under the same keys; only a workflow that its engine says has
+        failed is started as another one. `InputError` when it is not dead, or would die of the same again."""
         with self._book.of(run_id) as entry:
             self._may_act(entry, principal)
             if entry.status is not Status.DEAD:
@@ -147,13 +148,13 @@ class Controls:
             letter = entry.connection.execute(select(letters).where(*mine).order_by(letters.c.number.desc())).first()
             if letter is None:
                 raise InputError("the run has no dead letter that is open")
+            if letter.code == TOO_MANY_VISITS:
+                raise InputError("its playbook goes round in circles: cancel it")
             values = {"requeued_at": entry.now, "requeued_by": principal.id}
             entry.connection.execute(update(letters).where(*mine).values(**values))
             entry.tell(Activity.REQUEUED, {"code": letter.code, "phase": letter.phase}, actor=principal.id)
-            if letter.code in ("engine_failed", "visits"):  # it was done, and failed: doing it again is another deed
-                again = 1 if letter.code == "visits" else run.visits.get(run.step_id, 1) + 1
-                run.visits = {} if letter.code == "visits" else run.visits
-                run.visits = {**run.visits, run.step_id: again}
+            if letter.code == ENGINE_FAILED:  # it was done, and failed: doing it again is another deed
+                run.visits = {**run.visits, run.step_id: run.visits.get(run.step_id, 1) + 1}
             status = Status.COMPENSATING if letter.phase == "compensating" else Status.READY
             entry.changes |= {"status": status.value, "wake_at": entry.lease_now, "attempt": 0}
 

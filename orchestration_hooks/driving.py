@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from kernel.errors import StateError
+from kernel.errors import StateUnavailable
 from kernel.state.tables.base import EPOCH
 from orchestration_hooks import waiting
 from orchestration_hooks.book import Book, LeaseLost, Run
@@ -34,7 +34,7 @@ class Driver:
 
         Raises
         ------
-        StateError
+        StateUnavailable
             The state database does not answer: the lease runs out, and somebody takes the run again.
         """
         try:
@@ -42,7 +42,7 @@ class Driver:
                 self._move(run)
         except LeaseLost:
             log.warning("run %s: its lease was lost; whoever has it by now goes on", run.id)
-        except StateError:
+        except StateUnavailable:
             raise
         except Exception as error:
             log.exception("run %s: step %s failed unexpectedly", run.id, run.step_id)

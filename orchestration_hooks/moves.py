@@ -24,6 +24,9 @@ from orchestration_hooks.templates import value
 
 MOST_VISITS = 50
 """Of one step in one run: a playbook that goes round in circles ends as a dead letter."""
+TOO_MANY_VISITS = "visits"
+ENGINE_FAILED = "engine_failed"
+"""Codes of dead letters that are not simply sent on."""
 UNFINISHED = (Reason.NO_LONGER_NEEDED, Reason.CANCELLED, Reason.FAILED_PERMANENTLY)
 HOLD_FIRST, HOLD_MOST = timedelta(seconds=15), timedelta(minutes=10)
 
@@ -38,7 +41,7 @@ def go(entry: Entry, playbook: Playbook, step_id: str) -> None:
         run.step_id, run.attempt, run.fresh = step_id, 1, True
         step = playbook.step(step_id)
         if visits > MOST_VISITS:
-            bury(entry, "visits", f"more than {MOST_VISITS} visits of one step")
+            bury(entry, TOO_MANY_VISITS, f"more than {MOST_VISITS} visits of one step")
             return
         if step.branch is not None:
             step_id = choose(step, run.context)

@@ -18,7 +18,7 @@ from orchestration_hooks.book import Book, Run, encoded, key_of
 from orchestration_hooks.deeds import answer
 from orchestration_hooks.effects import Message
 from orchestration_hooks.looking import ask_again, look, may_go_on
-from orchestration_hooks.moves import fail, hold, keep, onward, turn
+from orchestration_hooks.moves import ENGINE_FAILED, fail, hold, keep, onward, turn
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.playbook_steps import Approval, Step, WaitEvent
 from orchestration_hooks.situation import Stake, Subject, Verdict
@@ -192,7 +192,7 @@ def callback(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step)
             entry.run.context = {**context, "steps": {**context["steps"], step.id: output}}
             entry.tell(Activity.CALLBACK_RECEIVED, {"status": found["status"]}, actor=found["actor"])
             if found["status"] == "failed":
-                fail(entry, playbook, step, "engine_failed", str(found.get("detail", "")))
+                fail(entry, playbook, step, ENGINE_FAILED, str(found.get("detail", "")))
             else:
                 entry.step(step.kind, StepStatus.DONE, output=encoded(output))
                 onward(entry, playbook)

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from uuid import uuid4
 
-from kernel.errors import StateError
+from kernel.errors import StateUnavailable
 from orchestration_hooks.book import Run
 from orchestration_hooks.claim import claim, give_back, renew
 from orchestration_hooks.engine import Engine
@@ -69,7 +69,7 @@ class Worker:
                 finally:
                     with self._lock:
                         self._held.pop(run.id, None)
-            except StateError as error:
+            except StateUnavailable as error:
                 log.warning("the state database does not answer (%s); trying again", error.reason)
                 self._stop.wait(self._idle_s)
         self._give_back()
@@ -91,7 +91,7 @@ class Worker:
                 held = list(self._held)
             try:
                 renew(self._engine.tools, self.name, held)
-            except StateError as error:
+            except StateUnavailable as error:
                 log.warning("leases could not be renewed (%s)", error.reason)
 
     def _give_back(self) -> None:

@@ -376,6 +376,8 @@ def test_branches_compare_fields_and_go_in_circles_only_so_often(world: World) -
     run = world.open(playbook(route, again, END))
     world.work()
     assert (world.row(run).status, len(world.effects.deeds)) == ("dead", 50)
+    with pytest.raises(InputError, match="circles"):
+        world.engine.controls.requeue(run, world.operator)
     world.evaluator.cases = cases(r1="25")
     other = world.open(playbook(route, again, END), "other")
     world.work()

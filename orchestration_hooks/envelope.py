@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from orchestration_hooks.effects import Message
+from orchestration_hooks.trigger import Alert
 
 CONTENT_TYPE = "application/cloudevents+json"
 TRIGGER_TYPE, ALERT_TYPE = "gembascope.trigger.v1", "gembascope.alert.v1"
@@ -32,12 +33,11 @@ def envelope(tenant: str, event_type: str, key: str, data: Mapping[str, Any], *,
 
 
 def alert_data(message: Message) -> dict[str, Any]:
-    """What a message says, as the data of its envelope."""
-    return {
-        "schema": "gembascope.alert/v1",
-        "title": message.title,
-        "text": message.text,
-        "severity": message.severity,
-        "link": message.link,
-        "fields": dict(message.fields),
-    }
+    """What a message says, as the data of its envelope: a `gembascope.alert/v1`."""
+    return Alert(
+        title=message.title,
+        text=message.text,
+        severity=message.severity,
+        link=message.link,
+        fields=dict(message.fields),
+    ).model_dump(mode="json")

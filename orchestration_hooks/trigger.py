@@ -72,12 +72,26 @@ class Callback(_Document):
     cases: tuple[CallbackCase, ...] = Field(default=(), max_length=10_000, description="Of each case.")
 
 
+class Alert(_Document):
+    """What people are told of incidents."""
+
+    document: Literal["gembascope.alert/v1"] = Field(
+        default="gembascope.alert/v1", alias="schema", description="Name and version."
+    )
+    title: str = Field(description="One line: what is wrong.")
+    text: str = Field(description="What, since when, how many, money, deadline, suspect and owner, line by line.")
+    severity: str = Field(description="low, medium, high or critical.")
+    link: str = Field(description="Where to look; empty: no public address is set.")
+    fields: dict[str, str] = Field(description="The same by name, for those who lay it out; of one incident only.")
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas, by the name of their file in `schemas/`."""
     found = {}
     for name, model, mode in (
         ("trigger.v1.json", Trigger, "serialization"),
         ("callback.v1.json", Callback, "validation"),
+        ("alert.v1.json", Alert, "serialization"),
     ):
         schema = model.model_json_schema(mode=mode)  # type: ignore[arg-type]
         found[name] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

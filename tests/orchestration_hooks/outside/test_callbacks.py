@@ -59,6 +59,11 @@ class Taken:
 
 
 @pytest.fixture
+def state(no_messages: State) -> State:
+    return no_messages
+
+
+@pytest.fixture
 def taken(state: State, tmp_path: Path, clock: FixedClock) -> Taken:
     return Taken(state, tmp_path, clock)
 

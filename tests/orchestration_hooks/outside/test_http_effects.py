@@ -124,6 +124,17 @@ def test_a_trigger_is_signed_and_in_its_envelope(tmp_path: Path, clock: FixedClo
         assert engine.received[1][3] == body  # the same deed is the same bytes
 
 
+def test_an_alert_is_signed_and_in_its_envelope(tmp_path: Path) -> None:
+    with Recorder() as team:
+        webhook(tmp_path, "team", team.url)
+        effects(tmp_path, SystemClock(), team.listed).notify("team", MESSAGE, key="g-1-team")
+        _, _, headers, body = team.received[0]
+        found = LibraryWebhook(SECRET).verify(body, headers)
+        assert (found["id"], headers["webhook-id"], found["type"]) == ("g-1-team", "g-1-team", "gembascope.alert.v1")
+        jsonschema.validate(found["data"], json.loads((SCHEMAS / "alert.v1.json").read_text()))
+        assert found["data"]["fields"] == {"owner": "Returns"}
+
+
 @pytest.mark.parametrize(
     "change",
     [

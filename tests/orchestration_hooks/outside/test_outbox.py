@@ -43,6 +43,16 @@ BODY = message_body(Message("title", "text", "high", ""))
 
 
 @pytest.fixture
+def settings(messages_settings: Settings) -> Settings:
+    return messages_settings
+
+
+@pytest.fixture
+def state(no_messages: State) -> State:
+    return no_messages
+
+
+@pytest.fixture
 def now(clock: FixedClock) -> FixedClock:
     """A clock of the test's own."""
     return FixedClock(clock.now())
@@ -252,20 +262,28 @@ with State(load_settings(home=home, state_url=url or None)) as state:
 
 
 def test_kill_between_sending_and_marking_sends_again_under_the_same_key(
-    settings: Settings, state: State, now: FixedClock, tmp_path: Path
+    settings: Settings, state: State, now: FixedClock
 ) -> None:
     url = settings.state_url.get_secret_value() if settings.state_url else ""
-    tests = str(Path(__file__).resolve().parent.parent)
+    tests = str(Path(__file__).resolve().parents[2])
     with Recorder() as receiver:
-        webhook(tmp_path, "n8n", receiver.url)
+        webhook(settings.home, "n8n", receiver.url)
         for number in range(20):
             add(state, f"m{number}", now.at, stream=f"s{number % 4}")
         for kill, after in enumerate((1, 7, 4)):
-            arguments = [str(tmp_path), url, now.at.isoformat(), receiver.listed, str(after), f"child{kill}", tests]
+            arguments = [
+                str(settings.home),
+                url,
+                now.at.isoformat(),
+                receiver.listed,
+                str(after),
+                f"child{kill}",
+                tests,
+            ]
             done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, timeout=60)
             assert done.returncode == -9
             now.at += timedelta(minutes=2)
-        rest = deliverer(state, now, by_effects(effects(tmp_path, now, receiver.listed)))
+        rest = deliverer(state, now, by_effects(effects(settings.home, now, receiver.listed)))
         rest.deliver_due()
         ids = [headers["webhook-id"] for _, _, headers, _ in receiver.received]
         bodies = {(headers["webhook-id"], body) for _, _, headers, body in receiver.received}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import func, select
-from state_databases import KINDS, empty_database
 
 from kernel.findings import Severity
 from kernel.settings import Settings
@@ -30,16 +27,14 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)  # a Monday
 OPENED, GREW, ACKNOWLEDGED, RESOLVED = NewsState
 
 
-@pytest.fixture(params=KINDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    with empty_database(request.param, tmp_path) as found:
-        yield found
+@pytest.fixture
+def settings(messages_settings: Settings) -> Settings:
+    return messages_settings
 
 
 @pytest.fixture
-def state(settings: Settings) -> Iterator[State]:
-    with State(settings) as opened:
-        yield opened
+def state(no_messages: State) -> State:
+    return no_messages
 
 
 def policy(**more: Any) -> AlertPolicy:

@@ -34,6 +34,7 @@ from orchestration_hooks.outward import Outward, answered
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.secrets import Secrets
 from orchestration_hooks.tools import Tools
+from orchestration_hooks.triggering import Composer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,15 @@ def operations(
     rules = Rules(home, tenant, views.processes.all)
     detection = Detection(views, clock, owners, rules, Recorder(findings, incidents))
     connections, secrets = Connections(home, tenant), Secrets(home)
-    effects = HttpEffects(tenant, connections, secrets, Egress(settings.egress_hosts), lease_clock)
     tokens = Tokens(pepper(settings))
+    compose = Composer(tenant, tokens, public_url, clock)
+    effects = HttpEffects(tenant, connections, secrets, Egress(settings.egress_hosts), lease_clock, compose)
     tools = Tools(
         state,
         tenant,
         clock,
         lease_clock,
-        Outward(effects, state, tenant, tokens, public_url),
+        Outward(effects, state, tenant),
         IncidentEvaluator(detection, incidents, views),
         calendars=_calendars(workspace),
     )

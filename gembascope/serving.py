@@ -61,9 +61,9 @@ def build_app(
         secure=settings.behind_tls,
         names_store=opened.views.names_store,
         rates=Rates(
-            sign_ins=Buckets(opened.clock, settings.sign_ins_per_minute),
-            requests=Buckets(opened.clock, settings.requests_per_minute),
-            strangers=Buckets(opened.clock, settings.strangers_per_minute),
+            sign_ins=Buckets(SystemClock(), settings.sign_ins_per_minute),
+            requests=Buckets(SystemClock(), settings.requests_per_minute),
+            strangers=Buckets(SystemClock(), settings.strangers_per_minute),
         ),
     )
     key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None

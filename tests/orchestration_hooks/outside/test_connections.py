@@ -11,7 +11,7 @@ from kernel.errors import DefinitionError, NotFound, SettingsError
 from orchestration_hooks.connections import Apprise, Connections, Http, Webhook, read_connection
 from orchestration_hooks.secrets import Secrets
 
-BAD = Path(__file__).resolve().parent.parent / "bad_definitions" / "connections"
+BAD = Path(__file__).resolve().parents[2] / "bad_definitions" / "connections"
 
 MESSAGES = {
     "address_with_a_query.yaml": [

@@ -14,7 +14,7 @@ from kernel.findings import Severity
 from orchestration_hooks.alerts.news import IncidentNews, NewsState
 from orchestration_hooks.alerts.policy import AlertPolicy, Mute, read_policies
 
-BAD = Path(__file__).resolve().parents[2] / "bad_definitions" / "alerts"
+BAD = Path(__file__).resolve().parents[3] / "bad_definitions" / "alerts"
 KINDS = {"team": "webhook", "erp": "http", "chat": "apprise"}
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 NEWS = IncidentNews("1" * 32, NewsState.OPENED, "t", "sla_breach", Severity.HIGH, "return-to-refund", 3, AT, owner="R")

@@ -173,7 +173,7 @@ def keep(entry: Entry, stake: Stake) -> None:
         **document,
         "case_ids": [case.case_id for case in stake.cases],
         "stores": sorted({case.store for case in stake.cases}),
-        "money": ", ".join(f"{total} {currency}".strip() for currency, total in document["totals"].items()),
+        "money": ", ".join(f"{_plain(total)} {currency}".strip() for currency, total in stake.totals.items()),
     }
     mine = (RUN_CASES.c.tenant == entry.tenant, RUN_CASES.c.run_id == run.id)
     asked = select(RUN_CASES.c.case_id, RUN_CASES.c.store).where(*mine)
@@ -196,6 +196,12 @@ def keep(entry: Entry, stake: Stake) -> None:
             for case in new
         ]
         entry.connection.execute(RUN_CASES.insert(), rows)
+
+
+def _plain(total: Decimal) -> str:
+    """A sum as people write it: with two places, or as many as it has."""
+    cents = total.quantize(Decimal("0.01"))
+    return f"{cents:f}" if cents == total else f"{total.normalize():f}"
 
 
 def choose(step: Step, context: Mapping[str, Any]) -> str:

@@ -89,7 +89,7 @@ def _instant(at: datetime) -> str:
 
 
 def _link(news: IncidentNews, public_url: str | None) -> str:
-    return f"{public_url}/incidents/{news.incident_id}" if public_url else ""
+    return f"{public_url}/incident?incident={news.incident_id}" if public_url else ""
 
 
 def _worst_first(news: IncidentNews) -> tuple[bool, int, Decimal, int, str]:

@@ -23,7 +23,9 @@ from orchestration_hooks.effects import Effects, Message, Outcome, Result
 from orchestration_hooks.signatures import signed_headers, signing_key, verified_id
 
 SCHEMAS = Path(trigger.__file__).parent / "schemas"
-MESSAGE = Message("212 refunds stuck", "since Friday", "high", "https://ops.example/incidents/1", {"owner": "Returns"})
+MESSAGE = Message(
+    "212 refunds stuck", "since Friday", "high", "https://ops.example/incident?incident=1", {"owner": "Returns"}
+)
 
 
 def test_the_vector_of_the_standard() -> None:
@@ -283,7 +285,7 @@ def test_apprise_tells_and_reaches_what_is_listed_only(tmp_path: Path, clock: Fi
         assert (done.result, done.code, done.detail) == (Result.DONE, "sent", "")
         sent = json.loads(chat.received[0][3])
         assert sent["title"] == "212 refunds stuck"
-        assert sent["message"].endswith("https://ops.example/incidents/1")
+        assert sent["message"].endswith("https://ops.example/incident?incident=1")
         unlisted = effects(tmp_path, clock, environ=told).notify("chat", MESSAGE, key="k")
         assert (unlisted.result, unlisted.code) == (Result.FAILED, "host_refused")
         away = effects(

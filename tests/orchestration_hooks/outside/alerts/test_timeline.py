@@ -288,9 +288,9 @@ def test_a_page_tells_all_that_is_needed() -> None:
         "Suspect: Refund sent to payments (erp)\n"
         "Owner: Returns\n"
         "Owner of the suspect: ERP\n"
-        f"https://ops.example/incidents/{'4' * 32}"
+        f"https://ops.example/incident?incident={'4' * 32}"
     )
-    assert (message.severity, message.link) == ("high", f"https://ops.example/incidents/{'4' * 32}")
+    assert (message.severity, message.link) == ("high", f"https://ops.example/incident?incident={'4' * 32}")
     assert message.fields["Money"] == "31,120.50 EUR; 4,000.00 SEK; 12 not priced"
     bare = page([news("a", deadline=START)], reason=Reason.REPEAT, public_url=None, now=START)
     assert (bare.title, bare.link) == ("Still: trouble a", "")

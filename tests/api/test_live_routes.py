@@ -128,7 +128,7 @@ def test_gzip_is_unpacked_all_members_of_it(app: Any) -> None:
     assert answer.json()["accepted"] == 40
 
 
-@pytest.mark.parametrize("content", [b"[]", gzip.compress(b"[]")[:-3], gzip.compress(b"[]") + b"x"])
+@pytest.mark.parametrize("content", [b"[]", gzip.compress(b"[]", mtime=0)[:-3], gzip.compress(b"[]", mtime=0) + b"x"])
 def test_what_is_no_whole_gzip_is_refused(app: Any, content: bytes) -> None:
     assert "gzip" in problem(send(app, content, BEARER | GZIP), 422, "input")
 

@@ -16,6 +16,7 @@ from api.permissions import NEEDS as API_NEEDS
 from api.permissions import Addresses
 from dashboards.cache import Reader
 from dashboards.permissions import NEEDS as PAGES_NEED
+from gembascope.operations import operations
 from gembascope.serving import build_app
 from gembascope.workspace import LocalWorkspace
 from kernel.access import OPEN, PERMISSIONS, SIGNED, Grant, Permission, Role
@@ -60,7 +61,8 @@ def app(
     opened = LocalWorkspace(settings, own_clock, warehouse)
     for name in ("returns", "orders", "invoices"):
         write_process(opened.views.processes.folder, ProcessDefinition(id=name, object_type=f"case:{name}"))
-    return build_app(opened, settings, Reader(opened.views), people, local_token=LOCAL)
+    known = operations(opened, people.state)
+    return build_app(opened, settings, Reader(opened.views), people, local_token=LOCAL, working_on=known)
 
 
 def ask(app: Any, method: str, path: str, headers: dict[str, str]) -> httpx.Response:

@@ -38,13 +38,22 @@ def _sql(name: str) -> Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a rule found before. `open`: id to incident of findings whose trouble lasts; `ended`: ids of the others;
-    `cases`: id of an open one to its case."""
+class OpenFinding:
+    """A finding whose trouble lasts, as much of it as tells how it ends."""
 
-    open: Mapping[str, str] = field(default_factory=dict)
+    id: str
+    incident: str
+    case_id: str
+    anchor: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a rule found before: by id the findings whose trouble lasts, and the ids of the others."""
+
+    open: Mapping[str, OpenFinding] = field(default_factory=dict)
     ended: Collection[str] = frozenset()
-    cases: Mapping[str, str] = field(default_factory=dict)
 
 
 class FindingStore:
@@ -57,11 +66,10 @@ class FindingStore:
         """What a rule found about a process before now."""
         scope = {"tenant": self._tenant, "process": process, "rule": rule}
         rows = self._warehouse.read_for_write(_sql("known_findings"), scope)
-        open_rows = rows.filter(pl.col("ended") == 0)
+        lasting = rows.filter(pl.col("ended") == 0).select("finding_id", "incident_id", "case_id", "anchor", "since")
         return Known(
-            dict(open_rows.select("finding_id", "incident_id").iter_rows()),
+            {row[0]: OpenFinding(*row) for row in lasting.iter_rows()},
             frozenset(rows.filter(pl.col("ended") == 1)["finding_id"]),
-            dict(open_rows.select("finding_id", "case_id").iter_rows()),
         )
 
     def add(self, findings: Sequence[Finding], incidents: Mapping[str, str]) -> None:

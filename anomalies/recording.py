@@ -9,22 +9,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from anomalies.finding_store import FindingStore, Known
+from anomalies.finding_store import FindingStore, Known, OpenFinding
 from anomalies.incidents import Incidents
 from kernel.findings import Finding, FindingEnd, Kind, Severity
 
-CURED = "cured"
+CURED, WITHDRAWN = "cured", "withdrawn"
+Endings = Callable[[Sequence[OpenFinding]], Mapping[str, tuple[str, datetime | None]]]
+"""Of findings that are found no more, by id how their trouble ended and when (None: now); what is left out lasts."""
+
+
+def all_cured(gone: Sequence[OpenFinding]) -> Mapping[str, tuple[str, datetime | None]]:
+    """What is found no more is cured."""
+    return {one.id: (CURED, None) for one in gone}
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """What a rule finds of one process at one instant: everything, not only what is new. `how`: of cases whose
-    findings are gone, how their trouble ended; of one that it leaves out the trouble lasts."""
+    """What a rule finds of one process at one instant: everything, not only what is new. `how` those ended that
+    are gone."""
 
     process: str
     rule: str
     findings: Sequence[Finding]
-    how: Callable[[list[str]], Mapping[str, str]] = field(default=lambda cases: dict.fromkeys(cases, CURED))
+    how: Endings = field(default=all_cured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +67,17 @@ class Recorder:
         known = self._store.known(detected.process, detected.rule)
         current = {finding.id: finding for finding in (_occurrence(found, known) for found in detected.findings)}
         added = [finding for name, finding in current.items() if name not in known.open]
-        gone = [name for name in known.open if name not in current]
-        ways = detected.how(sorted({known.cases[name] for name in gone})) if gone else {}
+        gone = [found for name, found in known.open.items() if name not in current]
+        ways = detected.how(gone) if gone else {}
         ended = [
-            FindingEnd(name, known.open[name], ways[known.cases[name]], now)
-            for name in gone
-            if known.cases[name] in ways
+            FindingEnd(one.id, one.incident, ways[one.id][0], ways[one.id][1] or now) for one in gone if one.id in ways
         ]
         incidents = self._incidents.join(added) if added else {}
         self._store.add(added, incidents)
         self._store.end(ended)
         # Open incidents are looked at every time: the last time may have been killed before it wrote its counts.
         lasting = self._incidents.open_of(detected.process, detected.rule)
-        resolved = self._settle({*incidents.values(), *known.open.values(), *lasting})
+        resolved = self._settle({*incidents.values(), *(one.incident for one in known.open.values()), *lasting})
         return Recorded(added, ended, incidents, resolved)
 
     def _settle(self, touched: set[str]) -> list[str]:

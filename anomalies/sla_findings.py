@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from anomalies.circumstances import Circumstances, versions
-from anomalies.recording import CURED, Detected
+from anomalies.finding_store import OpenFinding
+from anomalies.recording import CURED, WITHDRAWN, Detected
 from anomalies.rule_models import SlaRule
 from kernel.findings import Evidence, Finding, Kind
 from kernel.timeparse import format_duration
@@ -16,7 +17,7 @@ from kpis.standings import completeness
 from mining.directly_follows import directly_follows_frequency
 from mining.view import ProcessView
 
-GROWN, WITHDRAWN = "grown", "withdrawn"
+GROWN = "grown"
 
 
 def sla_findings(view: ProcessView, rule: SlaRule, around: Circumstances) -> Detected:
@@ -93,14 +94,15 @@ def _title(row: Mapping[str, Any], late: bool, now: datetime) -> str:
 
 
 class _Endings:
-    """How the trouble of a case ended that is in trouble no more; asked once for all of them."""
+    """How the trouble of cases ended that are in trouble no more, or are so in another way."""
 
     def __init__(self, view: ProcessView, promise: str, now: datetime) -> None:
         self._view, self._promise, self._now = view, promise, now
 
-    def __call__(self, case_ids: list[str]) -> Mapping[str, str]:
-        rows = sla_of_cases(self._view, self._promise, self._now, case_ids)
-        ways = {}
+    def __call__(self, gone: Sequence[OpenFinding]) -> Mapping[str, tuple[str, datetime | None]]:
+        rows = sla_of_cases(self._view, self._promise, self._now, [one.case_id for one in gone])
+        ways: dict[str, tuple[str, datetime | None]] = {}
         for case_id, kept_at, late_s in rows.select("case_id", "kept_at", "late_s").iter_rows():
-            ways[case_id] = CURED if kept_at is not None else GROWN if late_s > 0 else WITHDRAWN
-        return {case_id: ways.get(case_id, WITHDRAWN) for case_id in case_ids}
+            lasts = GROWN if late_s > 0 else WITHDRAWN
+            ways[case_id] = (CURED, kept_at) if kept_at is not None else (lasts, None)
+        return {one.id: ways.get(one.case_id, (WITHDRAWN, None)) for one in gone}

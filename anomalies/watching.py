@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from anomalies.circumstances import Circumstances, unpriced
+from anomalies.ended_waits import OpenWait, ended_waits
+from anomalies.finding_store import OpenFinding
 from anomalies.missing_event import missing_events
-from anomalies.recording import CURED, Detected
+from anomalies.recording import CURED, WITHDRAWN, Detected
 from anomalies.rule_models import MissingEventRule, Rule, SlaRule, UnusualCaseRule
 from anomalies.silence import Silence, telling_minutes, usual_silence
-from anomalies.sla_findings import WITHDRAWN, sla_findings
+from anomalies.sla_findings import sla_findings
 from anomalies.unusual_cases import UsualCases, learn_usual_cases, unusual_cases
 from anomalies.usual_wait import Expected, NotLearned, usual_wait
 from ingest.watermarks import watermarks
@@ -21,7 +23,7 @@ from kernel.warehouse import load_query
 from mining.view import ProcessView
 
 Learned = dict[tuple[object, ...], Any]
-Outcomes = dict[str, dict[str, Any]]
+Ways = dict[str, tuple[str, datetime | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Watch:
         found = missing_events(view, rule, expected, silence, around)
         title = f"No {rule.expect} after {rule.after}"
         named = [replace(one, cause_title=title) if one.case_id else one for one in found.findings]
-        detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule))
+        detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule, around.now))
         return Watched(detected, found.undecided, 0, found.not_learned)
 
     def _unusual(self, view: ProcessView, rule: UnusualCaseRule, around: Circumstances) -> Watched:
@@ -103,12 +105,6 @@ def _usual_silence(view: ProcessView, rule: MissingEventRule, now: datetime) -> 
     return usual_silence(minutes, rule.source, rule.silence, now, view.definition.own_calendar)
 
 
-def _outcomes(view: ProcessView, case_ids: list[str], activity: str = "", over: Sequence[str] = ()) -> Outcomes:
-    scope = view.scope | {"cases": case_ids, "activity": activity, "over_by": list(over)}
-    rows = view.warehouse.query(load_query(__file__, "case_outcomes"), scope)
-    return {row["case_id"]: row for row in rows.to_dicts()}
-
-
 @dataclass(frozen=True, slots=True)
 class _Answered:
     """How cases ended that miss an event no more: it came, or it is awaited no longer. Of others the trouble lasts:
@@ -116,20 +112,18 @@ class _Answered:
 
     view: ProcessView
     rule: MissingEventRule
+    now: datetime
 
-    def __call__(self, case_ids: list[str]) -> Mapping[str, str]:
-        rule = self.rule
-        over = rule.unless if rule.unless is not None else self.view.definition.end
-        told = _outcomes(self.view, [case for case in case_ids if case], rule.expect, over)
-        ways = {"": CURED}  # a source that tells again
-        for case in case_ids:
-            if case and case not in told:
-                ways[case] = WITHDRAWN
-            elif case and told[case]["happened"]:
-                ways[case] = CURED
-            elif case and told[case]["over"]:
-                ways[case] = WITHDRAWN
-        return ways
+    def __call__(self, gone: Sequence[OpenFinding]) -> Ways:
+        waits = [OpenWait(one.id, one.case_id, _instant(one.anchor), one.since) for one in gone if one.case_id]
+        ended = ended_waits(self.view, self.rule, waits, self.now)
+        sources: Ways = {one.id: (CURED, None) for one in gone if not one.case_id}  # they tell again
+        return sources | {one.finding_id: (one.how, one.ended_at) for one in ended}
+
+
+def _instant(anchor: str) -> datetime:
+    """When the wait of a finding began; what stands behind it tells occurrences apart."""
+    return datetime.fromisoformat(anchor.partition(" ")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +133,15 @@ class _Over:
     view: ProcessView
     since: datetime
 
-    def __call__(self, case_ids: list[str]) -> Mapping[str, str]:
-        told = _outcomes(self.view, case_ids)
-        return {
-            case: CURED if case in told else WITHDRAWN
-            for case in case_ids
-            if case not in told or (told[case]["state"] != "open" and told[case]["ended_at"] < self.since)
-        }
+    def __call__(self, gone: Sequence[OpenFinding]) -> Ways:
+        scope = self.view.scope | {"cases": sorted({one.case_id for one in gone})}
+        rows = self.view.warehouse.query(load_query(__file__, "case_outcomes"), scope).to_dicts()
+        told = {row["case_id"]: row for row in rows}
+        ways: Ways = {}
+        for one in gone:
+            row = told.get(one.case_id)
+            if row is None:
+                ways[one.id] = (WITHDRAWN, None)
+            elif row["state"] != "open" and row["ended_at"] < self.since:
+                ways[one.id] = (CURED, row["ended_at"])
+        return ways

@@ -83,7 +83,7 @@ def operations(
         clock,
         lease_clock,
         Outward(effects, state, tenant),
-        IncidentEvaluator(detection, incidents, views),
+        IncidentEvaluator(detection, incidents, findings, views),
         calendars=_calendars(workspace),
     )
     engine = Engine(tools)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from anomalies.detection import Detection
+from anomalies.finding_store import FindingStore
 from anomalies.incidents import Incidents
 from kernel.errors import NotFound
 from kernel.findings import Kind
@@ -24,11 +25,13 @@ class IncidentEvaluator:
 
     detection: Detection
     incidents: Incidents
+    findings: FindingStore
     views: Views
 
     def evaluate(self, subject: Subject) -> Situation:
         """The cases that the rule of the subject finds now, of the cause of its incident. Unreadable where the rule
-        could not decide: a source is silent, or too little is learned; then nothing may be taken for cured."""
+        could not decide: a source is silent, too little is learned, or it finds a case no more of which nothing says
+        that it was cured; then nothing may be taken for cured."""
         incident = self.incidents.get(subject.incident_id)
         try:
             rule = self.detection.rules.get(incident.rule)
@@ -45,9 +48,15 @@ class IncidentEvaluator:
             note = f"{watched.undecided} cases are past their deadline, and their source has not told enough yet"
             return Situation(Verdict.UNREADABLE, note=note)
         cases = tuple(CaseAtStake(one.case_id, one.value, one.currency, one.store) for one in found if one.case_id)
-        if not cases:
-            return Situation(Verdict.CURED)
-        return Situation(Verdict.HOLDS, cases)
+        if cases:
+            return Situation(Verdict.HOLDS, cases)
+        known = self.findings.known(incident.process, incident.rule)
+        before = [one for one in known.open.values() if one.incident == incident.id]
+        lasting = len(before) - len(watched.detected.how(before)) if before else 0
+        if lasting:
+            note = f"the rule finds {lasting} cases no more, and nothing says that they were cured"
+            return Situation(Verdict.UNREADABLE, note=note)
+        return Situation(Verdict.CURED)
 
     def happened(self, subject: Subject, case_ids: Collection[str], activity: str, since: datetime) -> set[str]:
         """Those of the cases to which the activity happened at or after `since`."""

@@ -25,7 +25,8 @@ def test_a_finding_written_again_stays_as_it_was(store: FindingStore, tenant: st
     assert rows["title"].to_list() == ["R-1: the refund is late"]
     assert rows["value"].to_list() == [Decimal("10.5")]
     assert store.of_incident(TWO).is_empty()
-    assert store.known("returns", "refund in time").open == {first.id: ONE}
+    known = store.known("returns", "refund in time").open
+    assert {name: one.incident for name, one in known.items()} == {first.id: ONE}
 
 
 def test_what_has_ended_is_known_and_no_longer_counts(store: FindingStore, tenant: str) -> None:
@@ -36,7 +37,8 @@ def test_what_has_ended_is_known_and_no_longer_counts(store: FindingStore, tenan
     store.end([FindingEnd(found[0].id, ONE, "withdrawn", ended_at + timedelta(hours=1))])
     known = store.known("returns", "refund in time")
     assert known.ended == {found[0].id}
-    assert known.cases == {found[1].id: "R-1", found[2].id: "R-2"}
+    assert {name: one.case_id for name, one in known.open.items()} == {found[1].id: "R-1", found[2].id: "R-2"}
+    assert {(one.anchor, one.since) for one in known.open.values()} == {(found[1].anchor, found[1].since)}
     assert store.figures([ONE]).select("findings", "open", "cases", "value").row(0) == (3, 2, 2, Decimal(20))
     told = store.of_incident(ONE).select("case_id", "ended", "ended_at").rows()
     assert told[-1] == ("R-0", "cured", ended_at)

@@ -82,7 +82,9 @@ def test_how_it_ended_is_told_by_the_rule(recorder: Recorder, store: FindingStor
     found = [finding(tenant, "R-1"), finding(tenant, "R-2")]
     name = recorder.record(detected(found), NOON).incidents[CAUSE]
     ways = {"R-1": "withdrawn", "R-2": "grown"}
-    recorder.record(Detected("returns", RULE, [], lambda cases: {case: ways[case] for case in cases}), NOON)
+    recorder.record(
+        Detected("returns", RULE, [], lambda gone: {one.id: (ways[one.case_id], None) for one in gone}), NOON
+    )
     assert dict(store.of_incident(name).select("case_id", "ended").iter_rows()) == ways
 
 

@@ -1,0 +1,159 @@
+"""All rules of a tenant at once: what they find is recorded, and what cannot run is told and stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from logs import START, Told, frame, happened, object_frame, process, stored
+
+from anomalies.detection import Detection
+from anomalies.finding_store import FindingStore
+from anomalies.incidents import Incidents
+from anomalies.recording import Recorder
+from anomalies.rules import Rules
+from kernel.clock import FixedClock
+from kernel.owners import Owners
+from kernel.process import Processes, write_process
+from kernel.promise import Promise
+from kernel.warehouse import Warehouse
+from mining.projection import refresh
+from mining.view import Views
+
+DEFINITION = process(
+    activities=("Authorised", "Sent", "Paid", "Rejected"),
+    order=("Authorised", "Sent", "Paid"),
+    end=("Paid", "Rejected"),
+    value={"attribute": "amount", "currency": "EUR"},
+    promises=(Promise.model_validate({"name": "paid in time", "from": "Authorised", "to": "Paid", "within": "2h"}),),
+    owner="ops",
+)
+RULES = {
+    "late": "id: late\nkind: sla\nprocess: p\npromise: paid in time\nbreached: high\n",
+    "unpaid": "id: unpaid\nkind: missing_event\nprocess: p\nafter: Authorised\nexpect: Paid\nsource: bank\n"
+    "within: 3h\n",
+    "odd": "id: odd\nkind: unusual_case\nprocess: p\n",
+}
+
+
+@pytest.fixture
+def detection(
+    warehouse: Warehouse, moving: FixedClock, tenant: str, tmp_path: Path, store: FindingStore, incidents: Incidents
+) -> Detection:
+    processes = Processes(tmp_path, tenant)
+    write_process(processes.folder, DEFINITION)
+    rules = Rules(tmp_path, tenant, processes.all)
+    rules.folder.mkdir(parents=True)
+    for name, text in RULES.items():
+        (rules.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    views = Views(warehouse, tenant, processes)
+    owners = Owners(tmp_path, tenant)
+    return Detection(views, moving, owners, rules, Recorder(store, incidents))
+
+
+@pytest.fixture
+def tell(warehouse: Warehouse, clock: FixedClock, tenant: str) -> Callable[..., None]:
+    """Store events (activity, hours, case, source) and bring the paths up to date."""
+
+    def store_(*events: tuple[str, float, str, str]) -> None:
+        told = [happened(one, START + timedelta(hours=at), name, source=source) for one, at, name, source in events]
+        values = [Told(name, "amount", "10.50") for _, _, name, _ in events]
+        stored(warehouse, clock, tenant, frame(told), definition=DEFINITION, objects=object_frame(values))
+        refresh(warehouse, clock, tenant, DEFINITION)
+
+    return store_
+
+
+def test_every_rule_runs_and_what_it_lacks_is_told(
+    detection: Detection, incidents: Incidents, tell: Callable[..., None]
+) -> None:
+    tell(("Authorised", 0, "1", "crm"), ("Authorised", 0, "2", "crm"), ("Paid", 6, "2", "bank"))
+    found = detection.run()
+    assert found.problem == ""
+    told = {one.rule: one for one in found.looked}
+    assert {name: (one.lasting, one.added, one.problem) for name, one in told.items()} == {
+        "late": (1, 1, ""),
+        "unpaid": (1, 1, ""),
+        "odd": (0, 0, ""),
+    }
+    assert told["odd"].not_learned  # two cases are no peers
+    assert {one.title for one in incidents.all()} == {
+        "paid in time: late, waiting after Authorised",
+        "No Paid after Authorised",
+    }
+    assert {one.owner for one in incidents.all()} == {"ops"}
+    assert sorted(len(group) for group in found.added.values()) == [1, 1]
+    assert detection.run().added == {}
+
+
+def test_what_came_and_what_ended_another_way_is_over_when_it_did(
+    detection: Detection, incidents: Incidents, store: FindingStore, tell: Callable[..., None]
+) -> None:
+    tell(*(("Authorised", 0, name, "crm") for name in "123"), ("Paid", 6, "9", "bank"))
+    first = detection.run()
+    name = next(incident for incident in first.added if incidents.get(incident).rule == "unpaid")
+    tell(("Paid", 7, "1", "bank"), ("Rejected", 7, "2", "crm"))
+    detection.run()
+    assert dict(store.of_incident(name).select("case_id", "ended").iter_rows()) == {
+        "1": "cured",
+        "2": "cured",
+        "3": "",
+    }
+    ended = dict(store.of_incident(name).select("case_id", "ended_at").iter_rows())
+    assert (ended["1"], ended["3"]) == (START + timedelta(hours=7), None)
+    tell(("Paid", 2, "3", "bank"))  # late news: it had come in time
+    assert name in detection.run().resolved
+    assert dict(store.of_incident(name).select("case_id", "ended").iter_rows())["3"] == "withdrawn"
+
+
+def test_a_source_that_falls_silent_cures_nothing(
+    detection: Detection, incidents: Incidents, tell: Callable[..., None]
+) -> None:
+    tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
+    name = next(one for one in detection.run().added if incidents.get(one).rule == "unpaid")
+    # The rule waits longer now: nothing says that the step happened, so the trouble lasts.
+    rule = detection.rules.folder / "unpaid.yaml"
+    rule.write_text(RULES["unpaid"].replace("within: 3h", "within: 300h"), encoding="utf-8")
+    detection.run()
+    assert incidents.get(name).state == "open"
+
+
+def test_a_rule_that_cannot_run_stops_no_other(detection: Detection, tell: Callable[..., None]) -> None:
+    tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
+    detection.rules.folder.joinpath("late.yaml").unlink()
+    other = RULES["unpaid"].replace("id: unpaid", "id: other").replace("process: p", "process: q")
+    detection.rules.folder.joinpath("other.yaml").write_text(other, encoding="utf-8")
+    assert "no process 'q'" in detection.run().problem
+    definition = DEFINITION.model_copy(update={"id": "q", "object_type": "case:q"})
+    write_process(detection.views.processes.folder, definition)
+    told = {one.rule: one.added for one in detection.run().looked}
+    assert told == {"odd": 0, "other": 0, "unpaid": 1}
+    assert detection.last.problem == ""
+
+
+def test_rules_that_cannot_be_read_are_told_and_nothing_changes(
+    detection: Detection, incidents: Incidents, tell: Callable[..., None]
+) -> None:
+    tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
+    before = len(detection.run().looked)
+    broken = detection.rules.folder / "late.yaml"
+    broken.write_text("id: late\nkind: sla\nprocess: p\npromise: paid in tyme\n", encoding="utf-8")
+    found = detection.run()
+    assert "late.yaml:4: promise: p has no promise 'paid in tyme' (did you mean paid in time?)" in found.problem
+    assert (len(found.looked), found.added) == (before, {})
+    assert {one.state for one in incidents.all()} == {"open"}
+
+
+def test_one_process_may_be_looked_at_alone(detection: Detection, tell: Callable[..., None]) -> None:
+    tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
+    assert detection.run("another").looked == ()
+    assert {one.rule for one in detection.run("p").looked} == {"late", "odd", "unpaid"}
+
+
+def test_to_look_writes_nothing(detection: Detection, incidents: Incidents, tell: Callable[..., None]) -> None:
+    tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
+    watched = detection.look(detection.rules.get("unpaid"))
+    assert [one.case_id for one in watched.detected.findings] == ["1"]
+    assert incidents.all() == []

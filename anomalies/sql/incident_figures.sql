@@ -21,7 +21,7 @@ FROM
         finding_id IN (SELECT finding_id FROM finding_ends WHERE tenant = {tenant:String}) AS ended
     FROM findings FINAL
     WHERE tenant = {tenant:String}
-        AND incident_id IN (SELECT unhex(arrayJoin({incidents:Array(String)})))
+        AND incident_id IN (SELECT toFixedString(unhex(arrayJoin({incidents:Array(String)})), 16))
         AND (({all:UInt8} = 1) OR has({stores:Array(String)}, toString(store)))
 ) AS findings
 GROUP BY incident_id, currency

@@ -10,12 +10,12 @@ SELECT
     detected_at, deadline, value, currency, lost_per_hour, score, evidence,
     toString(ends.how) AS ended,
     if(ends.how = '', NULL, ends.ended_at) AS ended_at
-FROM (SELECT * FROM findings FINAL WHERE tenant = {tenant:String} AND incident_id = unhex({incident:String})) AS findings
+FROM (SELECT * FROM findings FINAL WHERE tenant = {tenant:String} AND incident_id = toFixedString(unhex({incident:String}), 16)) AS findings
 LEFT JOIN
 (
     SELECT finding_id, how, ended_at
     FROM finding_ends FINAL
-    WHERE tenant = {tenant:String} AND incident_id = unhex({incident:String})
+    WHERE tenant = {tenant:String} AND incident_id = toFixedString(unhex({incident:String}), 16)
 ) AS ends ON ends.finding_id = findings.finding_id
 WHERE (({all:UInt8} = 1) OR has({stores:Array(String)}, toString(findings.store)))
     AND (({open_only:UInt8} = 0) OR (ends.how = ''))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
+import pytest
 from found import NOON, finding
 
 from anomalies.finding_store import FindingStore
@@ -94,6 +95,17 @@ def test_other_stores_and_other_tenants_see_nothing_of_it(store: FindingStore, t
     assert other.of_incident(ONE).is_empty()
     assert other.figures([ONE]).is_empty()
     assert not other.known("returns", "refund in time").open
+
+
+@pytest.mark.parametrize("incident", ["1" * 30 + "00", "0" * 32, "00" + "1" * 30, "41" * 15 + "00"])
+def test_an_id_may_end_with_a_zero_byte(store: FindingStore, tenant: str, incident: str) -> None:
+    found = finding(tenant, "R-1", anchor=incident)
+    store.add([found], {CAUSE: incident})
+    assert store.figures([TWO, incident])["findings"].to_list() == [1]
+    assert store.of_incident(incident)["case_id"].to_list() == ["R-1"]
+    store.end([FindingEnd(found.id, incident, "cured", NOON)])
+    assert store.of_incident(incident)["ended"].to_list() == ["cured"]
+    assert store.figures([incident])["open"].to_list() == [0]
 
 
 def test_evidence_comes_back_whole(store: FindingStore, tenant: str) -> None:

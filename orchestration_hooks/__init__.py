@@ -6,6 +6,6 @@ audit entry. What goes outside carries a key, so that doing it twice is noticed 
 `engine` puts everything together, over what `tools` lists. `playbook`, `playbook_steps` and `playbook_flow` say what a
 playbook is, `library` keeps its versions. `opening` opens runs, `claim` and `worker` take those that are due, `driving`
 moves them: `waiting` and `deeds` are the steps, `looking` asks anew how things stand, `moves` says where a run goes,
-`undoing` goes back. `book` writes everything down. `approvals` and `controls` take what people and engines say; `runs`
-and `history` tell what there is and what happened. `effects` is the way out.
+`undoing` goes back. `book` and `entry` write everything down. `approvals` and `controls` take what people and engines
+say; `runs` and `history` tell what there is and what happened. `effects` is the way out.
 """

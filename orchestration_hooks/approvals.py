@@ -18,8 +18,9 @@ from sqlalchemy import Row, and_, func, select
 from kernel.access import Permission, Principal, Role, reach
 from kernel.errors import InputError, NotAllowed, NotFound, OutOfDate
 from kernel.state.tables import RUN_VOTES, RUN_WAITS
-from orchestration_hooks.book import Book, Entry
+from orchestration_hooks.book import Book
 from orchestration_hooks.controls import covers
+from orchestration_hooks.entry import Entry
 from orchestration_hooks.library import Library
 from orchestration_hooks.playbook import ApprovalLimit, Playbook
 from orchestration_hooks.playbook_steps import Approval

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from kernel.state.tables import RUNS
 from kernel.state.tables.base import EPOCH
-from orchestration_hooks.book import Run
+from orchestration_hooks.entry import Run
 from orchestration_hooks.states import Status
 from orchestration_hooks.tools import Tools
 

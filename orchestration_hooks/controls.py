@@ -10,7 +10,8 @@ from sqlalchemy import and_, select, update
 from kernel.access import Permission, Principal, reach
 from kernel.errors import InputError, NotAllowed, NotFound
 from kernel.state.tables import DEAD_LETTERS, RUN_CASES, RUN_SIGNALS, RUN_STEPS, RUN_WAITS, RUNS
-from orchestration_hooks.book import Book, Entry, encoded
+from orchestration_hooks.book import Book
+from orchestration_hooks.entry import Entry, encoded
 from orchestration_hooks.library import inserting
 from orchestration_hooks.moves import ENGINE_FAILED, TOO_MANY_VISITS, finish
 from orchestration_hooks.states import OVER, Activity, Reason, Status, StepStatus, WaitOutcome

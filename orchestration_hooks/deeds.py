@@ -15,8 +15,9 @@ from sqlalchemy import bindparam, select
 from kernel.state.tables import RUN_SIGNALS, RUN_STEPS
 from kernel.timeparse import parse_duration
 from orchestration_hooks import limiting
-from orchestration_hooks.book import Book, Entry, Run, encoded, key_of
+from orchestration_hooks.book import Book
 from orchestration_hooks.effects import Message, Outcome, Result
+from orchestration_hooks.entry import Entry, Run, encoded, key_of
 from orchestration_hooks.looking import look, may_go_on
 from orchestration_hooks.moves import again_later, fail, hold_for_a_person, onward
 from orchestration_hooks.playbook import Playbook
@@ -41,6 +42,9 @@ TOLD = {"call": Activity.CALLED, "trigger": Activity.TRIGGERED, "notify": Activi
 
 def act(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> None:
     """One attempt, or what happens instead of it."""
+    if run.begun is not None:
+        _attempt(tools, book, run, playbook, step, run.begun, "", in_doubt=False)
+        return
     begun = None if run.fresh else _row(tools, run)
     in_doubt = begun is not None and bool(begun.in_doubt)
     if settled(run) or (in_doubt and step.trigger is not None and answer(tools, run) is not None):
@@ -68,14 +72,42 @@ def act(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> N
                 limiting.release(entry.connection, tools, over, key)
     else:
         request = _request(tools, book, run, playbook, step)
-    if request is None:
-        return
+    if request is not None:
+        _attempt(tools, book, run, playbook, step, request, over, in_doubt)
+
+
+def _attempt(
+    tools: Tools,
+    book: Book,
+    run: Run,
+    playbook: Playbook,
+    step: Step,
+    request: dict[str, Any],
+    over: str,
+    in_doubt: bool,
+) -> None:
+    """Do what was written down, and record what became of it. `over`: the connection where a slot was taken."""
+    key, timeout_s = key_of(run.id, run.step_id, run.visit), parse_duration(step.timeout).total_seconds()
     tools.at("before_effect")
     outcome = perform(tools, step, request, key, timeout_s)
     tools.at("after_effect")
     with book.entry(run) as entry:
         limiting.release(entry.connection, tools, over, key)
         _record(entry, tools, playbook, step, outcome, in_doubt)
+
+
+def begin_next(entry: Entry, tools: Tools, playbook: Playbook) -> None:
+    """Write down the deed that comes next together with the look that has just allowed it: no time lies between the
+    two, and nothing has to be looked at twice. Not where the connection has a limit: its slot is taken first."""
+    run = entry.run
+    if not run.fresh or entry.status is not Status.READY or run.row.cancel_by is not None:
+        return
+    step = playbook.step(run.step_id)
+    limited = any(name in tools.limits for _, name in step.outside())
+    if step.is_effect and not limited and Mode(run.row.mode) not in PRETENDED:
+        begun = _begin(entry, tools, playbook, step, None, None, pretended=False)
+        if begun is not None:
+            run.begun, run.fresh = begun, False
 
 
 def _begin(

@@ -7,8 +7,9 @@ import logging
 from kernel.errors import StateUnavailable
 from kernel.state.tables.base import EPOCH
 from orchestration_hooks import waiting
-from orchestration_hooks.book import Book, LeaseLost, Run
+from orchestration_hooks.book import Book, LeaseLost
 from orchestration_hooks.deeds import act, settled
+from orchestration_hooks.entry import Run
 from orchestration_hooks.library import Library
 from orchestration_hooks.moves import again_later, bury, finish, go, undo
 from orchestration_hooks.playbook import Playbook

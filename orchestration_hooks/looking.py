@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from kernel.errors import GembascopeError
-from orchestration_hooks.book import Entry, Run
+from orchestration_hooks.entry import Entry, Run
 from orchestration_hooks.moves import finish, go, hold, keep
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.situation import Situation, Stake, Subject, Verdict

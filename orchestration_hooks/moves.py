@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from kernel.state.tables import DEAD_LETTERS, RUN_CASES
 from kernel.timeparse import parse_duration
-from orchestration_hooks.book import Entry, Run
+from orchestration_hooks.entry import Entry, Run
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.playbook_steps import Condition, Retry, Step
 from orchestration_hooks.situation import Stake

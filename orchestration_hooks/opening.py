@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Integer, bindparam, func, or_, select, update
 from kernel.errors import InputError
 from kernel.state.tables import MUTES, PLAYBOOKS, RUNS
 from kernel.state.tables.base import EPOCH
-from orchestration_hooks.book import WORKER, Book, encoded
+from orchestration_hooks.book import Book
+from orchestration_hooks.entry import WORKER, encoded
 from orchestration_hooks.library import Library, inserting
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.situation import Subject

@@ -8,9 +8,10 @@ from sqlalchemy import or_, select, update
 
 from kernel.state.tables import RUN_STEPS
 from kernel.timeparse import parse_duration
-from orchestration_hooks.book import Book, Entry, Run, key_of
+from orchestration_hooks.book import Book
 from orchestration_hooks.deeds import call_request, start_request
 from orchestration_hooks.effects import Outcome, Result
+from orchestration_hooks.entry import Entry, Run, key_of
 from orchestration_hooks.moves import again_later, bury, finish
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.playbook_steps import Compensation, Step

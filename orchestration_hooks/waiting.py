@@ -14,9 +14,10 @@ from sqlalchemy import bindparam, select
 
 from kernel.errors import GembascopeError
 from kernel.state.tables import RUN_WAITS
-from orchestration_hooks.book import Book, Run, encoded, key_of
-from orchestration_hooks.deeds import answer
+from orchestration_hooks.book import Book
+from orchestration_hooks.deeds import answer, begin_next
 from orchestration_hooks.effects import Message
+from orchestration_hooks.entry import Run, encoded, key_of
 from orchestration_hooks.looking import ask_again, look, may_go_on
 from orchestration_hooks.moves import ENGINE_FAILED, fail, hold, keep, onward, turn
 from orchestration_hooks.playbook import Playbook
@@ -51,6 +52,7 @@ def gather(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -
             entry.step(step.kind, StepStatus.DONE, first=True)
             entry.tell(Activity.CONTEXT_GATHERED, _brief(entry.run))
             onward(entry, playbook)
+            begin_next(entry, tools, playbook)
 
 
 def approval(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step, asks: Approval) -> None:
@@ -106,6 +108,7 @@ def _approved(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step
         elif may_go_on(entry, playbook, situation):
             entry.step(step.kind, StepStatus.DONE, output='{"decision": "approved"}')
             onward(entry, playbook)
+            begin_next(entry, tools, playbook)
 
 
 def _still_asked(tools: Tools, book: Book, run: Run, playbook: Playbook, wait: Any) -> None:

@@ -13,9 +13,9 @@ from collections import deque
 from uuid import uuid4
 
 from kernel.errors import StateUnavailable
-from orchestration_hooks.book import Run
 from orchestration_hooks.claim import claim, give_back, renew
 from orchestration_hooks.engine import Engine
+from orchestration_hooks.entry import Run
 
 log = logging.getLogger("gembascope.runs")
 

@@ -166,6 +166,7 @@ def test_a_worker_that_wakes_up_after_its_lease_records_nothing(world: World) ->
     keys = Counter(world.effects.over("erp"))
     assert keys == Counter({f"{run}:pay:1": 1 for run in runs}) + Counter(stopped)
     assert world.count(RUN_STEPS, RUN_STEPS.c.status == "done") == 3 * 8
+    assert {(world.row(run).status, world.row(run).lease_owner) for run in runs} == {("done", None)}
     for run in runs:
         assert [entry["kind"] for entry in world.audit(run)] == [
             "Run opened",

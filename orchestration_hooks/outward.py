@@ -16,9 +16,9 @@ from sqlalchemy import Row, select
 from kernel.errors import NotFound
 from kernel.state.database import State
 from kernel.state.tables import RUN_STEPS, RUN_VOTES
-from orchestration_hooks.book import key_of
 from orchestration_hooks.controls import Controls
 from orchestration_hooks.effects import Effects, Message, Outcome, Result
+from orchestration_hooks.entry import key_of
 
 BEGUN_WITHIN = timedelta(days=1)
 """How long an engine may begin with it, and its answer is taken."""

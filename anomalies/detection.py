@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from anomalies.backtest import DAY, BackTest, back_test
 from anomalies.recording import Recorded, Recorder
-from anomalies.rule_models import Rule
+from anomalies.rule_models import Rule, SlaRule
 from anomalies.rules import Rules
-from anomalies.watching import Watch, Watched
+from anomalies.watching import Watch, Watched, circumstances
 from kernel.clock import Clock
-from kernel.errors import GembascopeError
+from kernel.errors import GembascopeError, InputError
 from kernel.findings import Finding
 from kernel.owners import Owners
 from kpis.as_of import as_of
 from mining.view import Views
 
 log = logging.getLogger("gembascope.detection")
+LEAST_STEP, MOST_INSTANTS = timedelta(minutes=1), 1_000
+"""Of a back-test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,30 @@ class Detection:
             added.setdefault(recorded.incidents[finding.cause], []).append(finding)
         resolved += recorded.resolved
         return _looked(rule, now, watched, recorded)
+
+    def back_test(
+        self, rule: Rule, since: datetime, until: datetime, every: timedelta, truth: Collection[str] | None = None
+    ) -> BackTest:
+        """What a rule would have found from `since` to `until`, asked `every` so often (`anomalies.backtest`): nothing
+        is written down. `truth`: ids of the cases that it should find. Takes as long as so many runs of the rule.
+
+        Raises
+        ------
+        InputError
+            The rule is about a promise, the stretch is none, or it is too many instants.
+        """
+        if isinstance(rule, SlaRule):
+            raise InputError(
+                f"{rule.id} finds what its promise says, which nothing has to be learned for: `sla` shows it for any "
+                "cases"
+            )
+        if until < since or every < LEAST_STEP:
+            raise InputError(f"a back-test goes from since to a later until, in steps of {LEAST_STEP} or more")
+        if (until - since) / every >= MOST_INSTANTS:
+            raise InputError(f"that is more than {MOST_INSTANTS} instants: choose a longer step or a shorter stretch")
+        view = self.views.view(rule.process)
+        around = circumstances(view, until, self.owners.book())
+        return back_test(view, rule, since, until, around, every=every, relearn=max(DAY, every), truth=truth)
 
     def look(self, rule: Rule) -> Watched:
         """What a rule finds at this instant, with nothing written down: the trigger of a run is asked anew by this."""

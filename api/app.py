@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import audit, callbacks, events, export, incidents, ingest, live, processes, runs
+from api.routes import audit, callbacks, events, export, incidents, ingest, live, processes, rules, runs
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
@@ -26,7 +26,7 @@ ALIVE = Query("alive", "SELECT 1")
 def create_app(
     views: Views,
     clock: Clock,
-    rules: GateRules,
+    door: GateRules,
     *,
     upload_folder: Path,
     pseudonym_key: str | None = None,
@@ -66,6 +66,7 @@ def create_app(
     app.include_router(audit.router)
     app.include_router(incidents.router)
     app.include_router(runs.router)
+    app.include_router(rules.router)
     app.include_router(callbacks.router)
 
     live.document(app)
@@ -86,5 +87,5 @@ def create_app(
             return JSONResponse({"status": "unavailable", "reason": error.reason}, 503)
         return JSONResponse({"status": "ready"})
 
-    app.add_middleware(Gate, rules=rules)
+    app.add_middleware(Gate, rules=door)
     return app

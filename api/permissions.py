@@ -41,6 +41,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/api/v1/incidents/{incident}/close"): ACT,
     ("POST", "/api/v1/incidents/{incident}/runs"): ACT,
     ("POST", "/api/v1/detection"): ACT,
+    ("POST", "/api/v1/rules/{rule}/backtest"): ACT,
+    ("GET", "/api/v1/playbooks"): READ,
     ("GET", "/api/v1/overview"): READ,
     ("GET", "/api/v1/decisions"): READ,
     ("GET", "/api/v1/runs"): READ,

@@ -34,6 +34,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("gembascope.commands.export", "Write a process's log as XES, OCEL 2.0, Parquet or CSV."),
     "readiness": ("gembascope.commands.answers", "What the log of a process is fit for."),
     "quarantine": ("gembascope.commands.quarantine", "What could not become events, and why."),
+    "overview": ("gembascope.commands.overview", "What is late, what it costs, what broke, what waits for a decision."),
+    "incidents": ("gembascope.commands.incidents", "What is in trouble, and who takes it up."),
+    "findings": ("gembascope.commands.findings", "The findings of an incident, with their evidence."),
+    "detect": ("gembascope.commands.findings", "Look for trouble now."),
+    "backtest": ("gembascope.commands.backtest", "What a rule would have found in the past."),
+    "playbooks": ("gembascope.commands.playbooks", "The playbooks: what they are for, and how much they do."),
+    "propose": ("gembascope.commands.playbooks", "Propose a playbook for an incident."),
+    "runs": ("gembascope.commands.runs", "Runs of playbooks, and how they went."),
+    "decisions": ("gembascope.commands.decisions", "What waits for a decision."),
+    "approve": ("gembascope.commands.decisions", "Approve what waits in a run, as a person."),
+    "reject": ("gembascope.commands.decisions", "Reject what waits in a run, as a person."),
     "serve": ("gembascope.commands.serve", "Serve the pages and the API."),
     "users": ("gembascope.commands.users", "Who may sign in, and what they may do."),
     "keys": ("gembascope.commands.keys", "Keys of programs."),
@@ -86,7 +97,7 @@ def root(
 
     Exit codes: 0 done, 1 error, 2 wrong command line, 3 wrong input, 4 too many bad rows, 5 wrong definition,
     6 wrong settings or home in use, 7 warehouse, 8 not allowed, 9 state database, 10 audit broken,
-    130 interrupted.
+    11 outside not reached, 130 interrupted.
     """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from anomalies.detection import Detection
 from anomalies.finding_store import FindingStore
@@ -101,6 +102,7 @@ def operations(
             engine,
             lambda: playbooks_of(workspace),
             lambda incident: f"{public_url or ''}/incident?incident={incident}",
+            playbook_folder=_playbook_folder(workspace),
             demo=isinstance(clock, DemoClock),
         ),
         engine,
@@ -114,9 +116,12 @@ def operations(
 
 def playbooks_of(workspace: LocalWorkspace) -> Mapping[str, Playbook]:
     """The playbooks of the workspace's tenant, as they are now; `DefinitionError` with all that is wrong."""
+    return read_playbooks(_playbook_folder(workspace), workspace.views.processes.calendars().keys())
+
+
+def _playbook_folder(workspace: LocalWorkspace) -> Path:
     settings = workspace.settings
-    folder = settings.home.expanduser() / "tenants" / settings.tenant / "playbooks"
-    return read_playbooks(folder, workspace.views.processes.calendars().keys())
+    return settings.home.expanduser() / "tenants" / settings.tenant / "playbooks"
 
 
 def _calendars(workspace: LocalWorkspace) -> dict[str, BusinessCalendar]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -42,6 +43,12 @@ def hours(value: Any) -> str:
 
 def moment(value: Any) -> str:
     return "–" if value is None else str(value).replace("T", " ")[:19]
+
+
+def money(sums: Any) -> str:
+    """Sums per currency, as `[{"amount": "12.5", "currency": "EUR"}]` or `{"EUR": "12.5"}`; none: a dash."""
+    pairs = sums.items() if isinstance(sums, Mapping) else [(one["currency"], one["amount"]) for one in sums or ()]
+    return ", ".join(f"{Decimal(amount):,.2f} {currency}" for currency, amount in pairs) or "–"
 
 
 NUMERIC = {count, share, seconds, hours}

@@ -25,6 +25,7 @@ from gembascope import frames
 from gembascope.frames import frame_of, instant_of
 from gembascope.selection import Filters, words_of
 from gembascope.sending import bodies, events_of_rows, summed
+from gembascope.trouble import Trouble
 from gembascope.workspace import RemoteWorkspace, open_workspace
 from gembascope.workspace import Workspace as Connection
 from ingest.mapping import Mapping, read_mapping
@@ -144,11 +145,8 @@ class Model:
     svg: str
 
 
-class Workspace:
-    """One home, or one service."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class Workspace(Trouble):
+    """One home, or one service. What is in trouble and what is done about it: `gembascope.trouble`."""
 
     def processes(self) -> pl.DataFrame:
         """One row per process: `process` (id), `title`, `object_type`, `start`, `end`, `owner`; ordered by id."""

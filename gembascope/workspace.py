@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import msgspec
 import polars as pl
 
 from api.loading import IngestOptions, load_file
+from gembascope.asking import Asker, Params, Send, error_of, named, segment, signed_in
 from gembascope.download import exported, receive
 from gembascope.sending import packed
 from gembascope.service import find_service
@@ -20,7 +20,7 @@ from ingest.quarantine import quarantine_reasons, quarantined
 from ingest.spool import STEP_EVENTS
 from kernel import errors
 from kernel.clock import Clock, SystemClock
-from kernel.errors import GembascopeError, InputError, Problem, SettingsError, WarehouseUnavailable
+from kernel.errors import SettingsError, WarehouseUnavailable
 from kernel.process import Processes
 from kernel.schema import migrate
 from kernel.settings import Settings
@@ -31,15 +31,29 @@ from mining.filters import CaseFilter, read_filter
 from mining.selected_events import case_attributes, selected_events
 from mining.view import ProcessView, Views
 
+if TYPE_CHECKING:
+    from gembascope.home_api import HomeApi
+
 Progress = Callable[[str, int, int], None]
 Words = Mapping[str, Sequence[str]]
+TIMEOUT_S = 120.0
 
 
 class Workspace(Protocol):
     """What the command line and the SDK ask of a home. Documents are those of `mining.answers` and `kpis.answers`,
-    frames those of `mining.selected_events`."""
+    frames those of `mining.selected_events`.
+
+    `get` and `post` ask the API at an address such as `/api/v1/incidents`, and raise what it answers with; `signed_in`
+    asks it as a person, for what only people may do.
+    """
 
     def processes(self) -> Document: ...
+
+    def get(self, path: str, params: Params = ()) -> Document: ...
+
+    def post(self, path: str, body: Document | None = None, *, moves: bool = True) -> Document: ...
+
+    def signed_in(self, name: str, password: str) -> AbstractContextManager[Asker]: ...
 
     def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document: ...
 
@@ -98,9 +112,29 @@ class LocalWorkspace:
             raise
         folder = Processes(settings.home.expanduser(), settings.tenant)
         self.views = Views(self.warehouse, settings.tenant, folder, clock)
+        self._api: HomeApi | None = None
 
     def processes(self) -> Document:
         return {"processes": [describe(definition) for definition in self.views.all()]}
+
+    @property
+    def api(self) -> HomeApi:
+        """The API of this home, opened with its state database when it is first asked."""
+        from gembascope.home_api import HomeApi  # which is wired over this workspace
+
+        if self._api is None:
+            self._api = HomeApi(self)
+        return self._api
+
+    def get(self, path: str, params: Params = ()) -> Document:
+        return self.api.local.get(path, params)
+
+    def post(self, path: str, body: Document | None = None, *, moves: bool = True) -> Document:
+        """As a command on this machine. After what moved something, what is due is done once (`HomeApi.work`)."""
+        return self.api.local.post(path, body, moves=moves)
+
+    def signed_in(self, name: str, password: str) -> AbstractContextManager[Asker]:
+        return signed_in(self.api.send, name, password, self.api.work)
 
     def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
         view, chosen = self._selection(process, words)
@@ -161,6 +195,9 @@ class LocalWorkspace:
         }
 
     def close(self) -> None:
+        if self._api is not None:
+            self._api.close()
+            self._api = None
         if not self._lent:
             self.warehouse.close()
 
@@ -170,25 +207,50 @@ class RemoteWorkspace:
 
     def __init__(self, url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=120.0, trust_env=False)
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
 
     def processes(self) -> Document:
-        return self._get("/api/v1/processes")
+        return self.get("/api/v1/processes")
+
+    def get(self, path: str, params: Params = ()) -> Document:
+        document: Document = msgspec.json.decode(self._content(path, params))
+        return document
+
+    def post(self, path: str, body: Document | None = None, *, moves: bool = True) -> Document:
+        """What follows from it the service does by itself."""
+        return Asker(self._sender(self._client), {}).post(path, body, moves=moves)
+
+    @contextmanager
+    def signed_in(self, name: str, password: str) -> Iterator[Asker]:
+        with (
+            httpx.Client(base_url=self._client.base_url, timeout=TIMEOUT_S, trust_env=False) as client,
+            signed_in(self._sender(client), name, password) as person,
+        ):
+            yield person
+
+    def _sender(self, client: httpx.Client) -> Send:
+        def send(
+            method: str, path: str, *, params: Params = (), content: bytes = b"", headers: Mapping[str, str]
+        ) -> httpx.Response:
+            with self._answering():
+                return client.request(method, path, params=tuple(params), content=content, headers=headers)
+
+        return send
 
     def answer(self, name: str, process: str, words: Words, options: Mapping[str, str]) -> Document:
-        return self._get(f"/api/v1/processes/{_segment(process)}/{name}", [*_params(words), *options.items()])
+        return self.get(f"/api/v1/processes/{segment(process)}/{name}", [*_params(words), *options.items()])
 
     def case(self, process: str, case_id: str) -> Document:
-        return self._get(f"/api/v1/processes/{_segment(process)}/cases/{_segment(case_id)}")
+        return self.get(f"/api/v1/processes/{segment(process)}/cases/{segment(case_id)}")
 
     def readiness(self, process: str) -> Document:
-        return self._get(f"/api/v1/processes/{_segment(process)}/readiness")
+        return self.get(f"/api/v1/processes/{segment(process)}/readiness")
 
     def events(self, process: str, words: Words) -> pl.DataFrame:
-        return self._get_frame(f"/api/v1/processes/{_segment(process)}/events", _params(words))
+        return self._get_frame(f"/api/v1/processes/{segment(process)}/events", _params(words))
 
     def case_attributes(self, process: str, words: Words) -> pl.DataFrame:
-        return self._get_frame(f"/api/v1/processes/{_segment(process)}/case-attributes", _params(words))
+        return self._get_frame(f"/api/v1/processes/{segment(process)}/case-attributes", _params(words))
 
     def ingest(self, path: Path, options: IngestOptions, progress: Progress | None = None) -> Document:
         if not path.is_file():
@@ -202,14 +264,14 @@ class RemoteWorkspace:
             with self._client.stream("POST", "/api/v1/ingest", params=params, content=body, timeout=None) as answer:
                 if answer.status_code != 200:
                     answer.read()
-                    raise _error_of(answer)
+                    raise error_of(answer)
                 result: Document | None = None
                 for line in answer.iter_lines():
                     message = msgspec.json.decode(line)
                     if "result" in message:
                         result = message["result"]
                     elif "error" in message:
-                        raise _named(message["error"], message["detail"])
+                        raise named(message["error"], message["detail"])
                     elif progress is not None:
                         progress(message["phase"], message["done"], message["total"])
         if result is not None:
@@ -224,16 +286,16 @@ class RemoteWorkspace:
                     "/api/v1/events", params=params, content=packed(body), headers={"Content-Encoding": "gzip"}
                 )
             if answer.status_code != 202:
-                raise _error_of(answer)
+                raise error_of(answer)
             answers.append(msgspec.json.decode(answer.content))
         return answers
 
     def quarantine(self, source: str | None, limit: int) -> Document:
         params = [("limit", str(limit)), *([("source", source)] if source else [])]
-        return self._get("/api/v1/quarantine", params)
+        return self.get("/api/v1/quarantine", params)
 
     def export(self, process: str, kind: str, out: Path, words: Words, progress: Progress | None = None) -> Document:
-        address = f"/api/v1/processes/{_segment(process)}/export"
+        address = f"/api/v1/processes/{segment(process)}/export"
         params = [*_params(words), ("kind", kind), ("with_mapping", "true")]
         with (
             self._answering(),
@@ -241,17 +303,13 @@ class RemoteWorkspace:
         ):
             if answer.status_code != 200:
                 answer.read()
-                raise _error_of(answer)
+                raise error_of(answer)
             receive(answer, out, kind, progress)
             cases, events = (int(answer.headers[f"Gembascope-{name}"]) for name in ("Cases", "Events"))
         return exported(process, kind, out, cases, events)
 
     def close(self) -> None:
         self._client.close()
-
-    def _get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Document:
-        document: Document = msgspec.json.decode(self._content(path, params))
-        return document
 
     def _get_frame(self, path: str, params: Sequence[tuple[str, str]]) -> pl.DataFrame:
         return pl.read_ipc_stream(self._content(path, params))
@@ -260,7 +318,7 @@ class RemoteWorkspace:
         with self._answering():
             answer = self._client.get(path, params=tuple(params))
         if answer.status_code != 200:
-            raise _error_of(answer)
+            raise error_of(answer)
         return answer.content
 
     def _answering(self) -> Any:
@@ -283,11 +341,6 @@ class _Answering:
             ) from error
 
 
-def _segment(text: str) -> str:
-    """A text as one part of an address. Dots too: clients and servers resolve `..` before anyone can ask for it."""
-    return quote(text, safe="").replace(".", "%2E")
-
-
 def _params(words: Words) -> list[tuple[str, str]]:
     return [(name, value) for name, values in words.items() for value in values]
 
@@ -299,34 +352,3 @@ def _reported(stream: Any, total: int, progress: Progress | None) -> Iterator[by
         sent += len(piece)
         if progress is not None:
             progress("sending", sent, total)
-
-
-def _error_of(answer: httpx.Response) -> GembascopeError:
-    """The error that a problem document tells of."""
-    try:
-        content = msgspec.json.decode(answer.content)
-        reason, detail = str(content["type"]).rpartition(":")[2], str(content["detail"])
-    except (msgspec.MsgspecError, KeyError, TypeError):
-        return WarehouseUnavailable(f"the service answered {answer.status_code}")
-    return _of_reason(reason, detail)
-
-
-def _of_reason(reason: str, detail: str) -> GembascopeError:
-    return _made(next((kind for kind in _kinds(GembascopeError) if kind.reason == reason), InputError), detail)
-
-
-def _named(name: str, detail: str) -> GembascopeError:
-    return _made(next((kind for kind in _kinds(GembascopeError) if kind.__name__ == name), InputError), detail)
-
-
-def _made(kind: type[GembascopeError], detail: str) -> GembascopeError:
-    if kind is not errors.DefinitionError:
-        return kind(detail)
-    found = [re.fullmatch(r"(.*?):(\d+): (.*)", line) for line in detail.splitlines()]
-    return errors.DefinitionError([Problem(part[1], int(part[2]), part[3]) for part in found if part is not None])
-
-
-def _kinds(kind: type[GembascopeError]) -> Iterator[type[GembascopeError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _kinds(child)

@@ -6,10 +6,12 @@ machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
+from anomalies.backtest import BackTest
 from anomalies.detection import Detected, Detection
 from anomalies.incident_desk import IncidentDesk, IncidentLine
 from kernel.access import Permission, Principal, require
@@ -44,6 +46,8 @@ class Desk:
     engine: Engine
     playbooks: Callable[[], Mapping[str, Playbook]]
     link: Callable[[str], str]
+    playbook_folder: Path | None = None
+    """Where the tenant's own playbooks are."""
     demo: bool = False
     """Whether the clock is that of a demo, which people have to be told."""
 
@@ -81,7 +85,32 @@ class Desk:
         require(self.principal, Permission.ACT)
         return self.detection.run()
 
+    def back_test(
+        self, rule: str, since: datetime, until: datetime, every: timedelta, truth: Collection[str] | None = None
+    ) -> BackTest:
+        """What a rule would have found (`Detection.back_test`), for who may act on all of its process.
+
+        Raises
+        ------
+        NotFound
+            There is no such rule, or none of a process that one may read.
+        NotAllowed
+            One may not act on its process.
+        """
+        readable = {definition.id for definition in self.views.all()}
+        known = {name: found for name, found in self.detection.rules.all().items() if found.process in readable}
+        if rule not in known:
+            there = ", ".join(known) or "none"
+            raise NotFound(f"no rule {rule[:60]!r}{suggestion(rule, known)}; there are: {there}")
+        require(self.principal, Permission.ACT, known[rule].process)
+        return self.detection.back_test(known[rule], since, until, every, truth)
+
     # What is done about it
+
+    def all_playbooks(self) -> list[Playbook]:
+        """The playbooks for processes that one may read, by id; `DefinitionError` when a definition is wrong."""
+        readable = {definition.id for definition in self.views.all()}
+        return [found for _, found in sorted(self.playbooks().items()) if found.trigger.match.process in readable]
 
     def offers(self, line: IncidentLine) -> list[Playbook]:
         """The playbooks that a person may have run on an incident, by id; none while a definition is wrong."""
@@ -132,9 +161,10 @@ class Desk:
         """One run with everything; `NotFound` when there is none, or none that one may see."""
         return self.engine.runs.get_run(self.principal, run)
 
-    def inbox(self) -> list[Waiting]:
-        """The decisions that wait, the greatest value first; each says why one may not take it oneself."""
-        return self.engine.runs.inbox(self.principal)
+    def inbox(self, run: str | None = None) -> list[Waiting]:
+        """The decisions that wait, of all runs or of one, the greatest value first; each says why one may not take it
+        oneself."""
+        return self.engine.runs.inbox(self.principal, run_id=run)
 
     def decide(self, run: str, step: str, decision: Decision, reason: str, version: int) -> Decided:
         """Take a decision, as `Approvals.decide`."""

@@ -36,6 +36,14 @@ def read_playbooks(folder: Path, calendars: Collection[str], *, shipped: Path = 
     return found | {name: playbook for name, (playbook, _) in read_folder(folder, Playbook, context=calendars).items()}
 
 
+def file_of(folder: Path | None, playbook: str, *, shipped: Path = SHIPPED) -> str:
+    """Where a playbook that `read_playbooks` gave is written: below the home, or within the product."""
+    own = folder / f"{playbook}.yaml" if folder is not None else None
+    if own is not None and own.is_file():
+        return "/".join(own.parts[-4:])  # tenants/TENANT/playbooks/ID.yaml
+    return "/".join((shipped / f"{playbook}.yaml").parts[-3:])
+
+
 class Library:
     """The versions of playbooks that are kept in the state database, read once each."""
 

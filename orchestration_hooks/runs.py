@@ -136,9 +136,10 @@ class Runs:
         context = json.loads(row.context)
         return RunDetail(_row(row), row.playbook_hash, context, steps, waits, votes, letters, history)
 
-    def inbox(self, principal: Principal, *, limit: int = 100) -> list[Waiting]:
-        """Decisions that wait and that the principal may see: the greatest value at stake first, what is not priced
-        last, then what is due first. Values of different currencies are compared as numbers."""
+    def inbox(self, principal: Principal, *, run_id: str | None = None, limit: int = 100) -> list[Waiting]:
+        """Decisions that wait and that the principal may see, all or those of one run: the greatest value at stake
+        first, what is not priced last, then what is due first. Values of different currencies are compared as
+        numbers."""
         waits = RUN_WAITS
         votes = (
             select(func.count())
@@ -173,6 +174,7 @@ class Runs:
                 waits.c.tenant == self._tenant,
                 waits.c.kind == WaitKind.APPROVAL.value,
                 waits.c.closed_at.is_(None),
+                *([RUNS.c.run_id == run_id] if run_id is not None else []),
             )
             .order_by(func.coalesce(RUNS.c.at_stake, -1).desc(), waits.c.deadline, RUNS.c.run_id)
             .limit(limit)

@@ -15,6 +15,8 @@ from anomalies.documents import incident_document, money, shown
 from kernel.errors import InputError, NotFound
 from kpis.standings import Standing
 from orchestration_hooks.desk import Desk
+from orchestration_hooks.library import file_of
+from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.runs import RunDetail, RunRow, Waiting
 from orchestration_hooks.states import Mode
 
@@ -85,8 +87,13 @@ def propose(incident: str, body: Proposal, desk: TheDesk) -> Document:
 
 
 @router.get("/decisions", summary="What waits for a decision, the greatest value first.")
-def decisions(desk: TheDesk) -> Document:
-    return {"decisions": [waiting_document(one) for one in desk.inbox()]}
+def decisions(desk: TheDesk, run: Annotated[str | None, Query(description="Only of this run.")] = None) -> Document:
+    return {"decisions": [waiting_document(one) for one in desk.inbox(run)]}
+
+
+@router.get("/playbooks", summary="The playbooks: what they are for, and how much they do.")
+def playbooks(desk: TheDesk) -> Document:
+    return {"playbooks": [playbook_document(one, desk) for one in desk.all_playbooks()]}
 
 
 @router.get("/runs", summary="Runs of playbooks, the newest first.")
@@ -146,6 +153,28 @@ def standing_document(one: Standing) -> Document:
         "unpriced": summary.unpriced,
         "lost_per_hour": money(summary.lost_per_hour),
         "oldest_due": shown(summary.oldest_due),
+    }
+
+
+def playbook_document(one: Playbook, desk: Desk) -> Document:
+    """A playbook: `matches` says which findings it is for (empty lists: any), `file` where it is written, below the
+    home or within the product."""
+    match = one.trigger.match
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.description,
+        "author": one.author,
+        "mode": one.mode.value,
+        "requires_approval": one.requires_approval,
+        "matches": {
+            "process": match.process,
+            "kind": [kind.value for kind in match.kind],
+            "rule": list(match.rule),
+            "severity": match.severity.value,
+        },
+        "steps": [step.id for step in one.steps],
+        "file": file_of(desk.playbook_folder, one.id),
     }
 
 

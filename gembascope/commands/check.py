@@ -10,7 +10,6 @@ from gembascope import render
 from gembascope.commands.options import Home, Json, Tenant, console, print_json
 from gembascope.service import find_service
 from kernel.errors import DefinitionError, GembascopeError, exit_code
-from kernel.process import Processes
 from kernel.settings import Settings, load_settings
 
 app = typer.Typer()
@@ -19,19 +18,24 @@ app = typer.Typer()
 @app.command("check")
 def check_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
     """Check all definition files."""
+    from gembascope.definitions import KINDS, check
+
     settings = load_settings(home=home, tenant=tenant)
-    folder = Processes(settings.home.expanduser(), settings.tenant)
-    try:
-        definitions, calendars = folder.all(), folder.calendars()
-    except DefinitionError as error:
-        if json:
-            print_json({"problems": [{"path": p.path, "line": p.line, "message": p.message} for p in error.problems]})
-            raise typer.Exit(exit_code(error)) from None
-        raise
+    where = settings.home.expanduser()
+    checked = check(where, settings.tenant)
+    wrong = DefinitionError(checked.problems)
     if json:
-        return print_json({"problems": [], "processes": list(definitions), "calendars": list(calendars)})
-    with_calendars = f" and {len(calendars)} calendars beside them" if calendars else ""
-    return console().print(f"{len(definitions)} process definitions in {folder.folder}{with_calendars}: no problem")
+        problems = [{"path": p.path, "line": p.line, "message": p.message} for p in checked.problems]
+        ids = {kind: checked.ids[kind] for kind in KINDS}
+        print_json({"problems": problems, "counts": {kind: len(ids[kind]) for kind in KINDS}, **ids})
+        if problems:
+            raise typer.Exit(exit_code(wrong))
+        return
+    if checked.problems:
+        raise wrong
+    counts = ", ".join(f"{kind} {len(checked.ids[kind])}" for kind in KINDS)
+    console().print(f"{where / 'tenants' / settings.tenant}: no problem", soft_wrap=True)
+    console().print(counts, soft_wrap=True)
 
 
 @app.command("doctor")

@@ -21,7 +21,11 @@ BY = "local"
 
 Roles = Annotated[
     list[str],
-    typer.Option("--role", help=f"One of {', '.join(Role)}; ROLE:PROCESS for one process only; again: further roles."),
+    typer.Option(
+        "--role",
+        help=f"One of {', '.join(Role)}; ROLE:PROCESS for one process only, ROLE:PROCESS:STORE for one of its stores, "
+        "ROLE::STORE for a store in every process; again: further roles.",
+    ),
 ]
 
 
@@ -34,15 +38,17 @@ def directory(home: Path | None, tenant: str | None) -> Iterator[tuple[Directory
 
 
 def read_grants(words: list[str]) -> list[Grant]:
-    """The grants that `--role` spells; `InputError` names a role that is none."""
+    """The grants that `--role` spells, each ROLE[:PROCESS[:STORE]]; `InputError` names a role that is none."""
     grants = []
     for word in words:
-        role, limited, process = word.partition(":")
-        if limited and not process:
+        role, *scope = word.split(":", 2)
+        if scope == [""]:
             raise InputError(f"--role {word[:40]!r}: name the process after the colon, or leave the colon out")
+        if len(scope) == 2 and not scope[1]:
+            raise InputError(f"--role {word[:40]!r}: name the store after the second colon, or leave that colon out")
         if role not in list(Role):
             raise InputError(f"--role {word[:40]!r}: {role[:40]!r} is no role; there are {', '.join(Role)}")
-        grants.append(Grant(Role(role), process))
+        grants.append(Grant(Role(role), *scope))
     return grants
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from gembascope.workspace import Workspace, open_workspace
 from kernel.settings import load_settings
@@ -47,6 +48,16 @@ FILTERS: dict[str, tuple[Any, Any]] = {
     "state": (Annotated[list[str] | None, typer.Option(help="open, complete or unknown; again: any.")], None),
 }
 """The filters of every reading command: type and default by name."""
+
+
+class Listing(TyperGroup):
+    """A command with subcommands that lists when none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
 
 COMMON: dict[str, tuple[Any, Any]] = {"home": (Home, None), "tenant": (Tenant, None), "json": (Json, False)}
 

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from kernel import errors
-from kernel.errors import GembascopeError, InputError, Problem, SignInRefused, WarehouseUnavailable
+from kernel.errors import GembascopeError, InputError, NotFound, Problem, SignInRefused, WarehouseUnavailable
 from mining.answers import Document
 
 Params = Sequence[tuple[str, str]]
@@ -95,7 +95,7 @@ def error_of(answer: httpx.Response) -> GembascopeError:
         reason, detail = str(content["type"]).rpartition(":")[2], str(content["detail"])
     except (msgspec.MsgspecError, KeyError, TypeError):
         return WarehouseUnavailable(f"the service answered {answer.status_code}")
-    other = GembascopeError if answer.status_code >= 500 else InputError
+    other = GembascopeError if answer.status_code >= 500 else NotFound if answer.status_code == 404 else InputError
     return _made(next((kind for kind in _kinds(GembascopeError) if kind.reason == reason), other), detail)
 
 

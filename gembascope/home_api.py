@@ -24,6 +24,7 @@ from kernel.audit.reading import AuditReader
 from kernel.clock import SystemClock
 from kernel.errors import GembascopeError
 from kernel.identity.directory import Directory
+from kernel.identity.passwords import Passwords
 from orchestration_hooks.telling import tell
 from orchestration_hooks.worker import Worker
 
@@ -42,7 +43,7 @@ class HomeApi:
         settings = workspace.settings
         token = secrets.token_urlsafe(32)
         self._home = settings.home.expanduser()
-        self._directory = Directory(settings, SystemClock())
+        self._directory = Directory(settings, SystemClock(), Passwords(seldom=True))
         self._operations = operations(workspace, self._directory.state)
         self._app = create_app(
             workspace.views,

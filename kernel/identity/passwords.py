@@ -17,11 +17,18 @@ STRONG = 3
 
 
 class Passwords:
-    """Makes and checks hashes. Each takes 64 MiB and some time: who lets strangers ask lets few ask at once."""
+    """Makes and checks hashes. Each takes 64 MiB and some time: who lets strangers ask lets few ask at once.
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+    `seldom`: none may ever be checked, as by most commands, so that the first check prepares what it needs. Who lets
+    strangers ask prepares it before: else the first wrong name would take longer than a right one.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None, *, seldom: bool = False) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._nobodys = self._hasher.hash("the password of nobody")
+        self._kept_of_nobody = None if seldom else self._of_nobody()
+
+    def _of_nobody(self) -> str:
+        return self._hasher.hash("the password of nobody")
 
     def hash(self, password: str, *, name: str = "") -> str:
         """The hash of a new password of `name`.
@@ -38,8 +45,9 @@ class Passwords:
         """Whether it is the password of which `kept` is the hash. Of nobody (None) it is wrong, after the same time."""
         if len(password) > LONGEST:
             return False
+        self._kept_of_nobody = self._kept_of_nobody or self._of_nobody()
         try:
-            return self._hasher.verify(kept or self._nobodys, password) and kept is not None
+            return self._hasher.verify(kept or self._kept_of_nobody, password) and kept is not None
         except (VerificationError, InvalidHashError):
             return False
 

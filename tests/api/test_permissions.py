@@ -37,6 +37,7 @@ FILLED = {
     "token": "x",
     "incident": "x",
     "run": "x",
+    "rule": "x",
 }
 
 

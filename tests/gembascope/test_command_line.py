@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from troubled_home import define
 
 from gembascope.cli import COMMANDS
 
@@ -119,6 +120,7 @@ def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
         (("users", "add", "a b", "--role", "viewer"), 3, "a name to sign in with"),
         (("users", "add", "ana", "--role", "king"), 3, "'king' is no role; there are viewer, analyst"),
         (("users", "add", "ana", "--role", "viewer:"), 3, "name the process after the colon"),
+        (("runs", "show", "none"), 3, "there is no run 'none'"),
         (("users", "disable", "nobody"), 3, "nobody signs in as 'nobody' here"),
         (("keys", "revoke", "none"), 3, "there is no key 'none'"),
         (("log", "orders", "--tenant", "../x"), 6, "GEMBASCOPE_TENANT"),
@@ -139,16 +141,40 @@ def test_a_filter_with_a_typo_is_not_an_empty_answer(run: Run, tmp_path: Path) -
 
 
 def test_check_lists_the_problems_of_all_files(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "home" / "tenants" / "local" / "processes"
-    folder.mkdir(parents=True)
-    (folder / "a.yaml").write_text("id: a\nobjct_type: order\n")
-    (folder / "b.yaml").write_text("id: c\nobject_type: order\n")
+    define(tmp_path / "home" / "tenants" / "local")
+    right = run("check")
+    assert right.returncode == 0, right.stderr
+    assert "processes 1, calendars 0, owners 2, rules 2, playbooks 1, connections 0, alerts 0" in right.stdout
+    for name, text in WRONG.items():
+        path = tmp_path / "home" / "tenants" / "local" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
     ended = run("check")
-    assert ended.returncode == 5
-    assert "a.yaml:2: objct_type: not a known field (did you mean object_type?)" in ended.stderr
-    assert "b.yaml:1: id: 'c' is not the file's name" in ended.stderr
+    assert (ended.returncode, ended.stdout) == (5, "")
+    said = ended.stderr.replace(str(tmp_path / "home" / "tenants" / "local"), "").splitlines()
+    assert len(said) == len(WRONG)
+    for name, message in TOLD.items():
+        assert any(re.search(f"/{name}:\\d+: {re.escape(message)}", line) for line in said), (name, said)
 
 
+WRONG = {
+    "processes/orders.yaml": "id: orders\nobjct_type: order\nobject_type: order\n",
+    "calendars/dc.yaml": "id: dc\ntimezone: Mars/Base\nhours: {mon: [08:00-18:00]}\n",
+    "owners/dc-team.yaml": "id: dc\n",
+    "rules/lost.yaml": "id: lost\nkind: slaa\nprocess: returns\n",
+    "playbooks/go.yaml": "id: go\nname: Go\nauthor: w\ntrigger: {match: {process: returns}}\nsteps: []\n",
+    "connections/erp.yaml": "id: erp\nkind: webhook\nurl: ftp://x\nsecret: env:S\n",
+    "alerts/all.yaml": "id: all\nchannels: [erp]\ngroup_wait: soon\n",
+}
+TOLD = {
+    "processes/orders.yaml": "objct_type: not a known field (did you mean object_type?)",
+    "calendars/dc.yaml": "timezone: ",
+    "owners/dc-team.yaml": "id: 'dc' is not the file's name",
+    "rules/lost.yaml": "kind: 'slaa' is not a kind of rule (did you mean sla?)",
+    "playbooks/go.yaml": "steps: ",
+    "connections/erp.yaml": "url: expected an address",
+    "alerts/all.yaml": "group_wait: ",
+}
 PROMISING = """
 calendar: dc_leipzig
 end: [Refunded]
@@ -188,7 +214,7 @@ def test_promises_from_their_definition_to_the_due_cases(run: Run, tmp_path: Pat
     (folder / "calendars").mkdir()
     (folder / "calendars" / "dc_leipzig.yaml").write_text(CALENDAR)
     checked = json.loads(run("check", "--json").stdout)
-    assert checked == {"problems": [], "processes": ["returns"], "calendars": ["dc_leipzig"]}
+    assert (checked["problems"], checked["processes"], checked["calendars"]) == ([], ["returns"], ["dc_leipzig"])
 
     listed = json.loads(run("cases", "returns", "--order", "due", "--json").stdout)["cases"]
     assert [(row["case"], row["due"]) for row in listed] == [

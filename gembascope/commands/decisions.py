@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
 from gembascope import render, tables
 from gembascope.asking import segment
@@ -99,8 +100,7 @@ def _decide(
 ) -> None:
     with workspace(home, tenant) as asked, asked.signed_in(user, _password(user)) as person:
         waiting = _waiting(person.get("/api/v1/decisions", [("run", run)])["decisions"], run, step)
-        if not json:
-            _show(waiting)
+        _show(waiting, console(error=json))
         if sys.stdin.isatty() and not typer.confirm(f"{decision.capitalize()}?", err=True):
             raise typer.Abort
         body = {
@@ -141,7 +141,7 @@ def _waiting(found: list[Document], run: str, step: str | None) -> Document:
     return meant[0]
 
 
-def _show(waiting: Document) -> None:
+def _show(waiting: Document, out: Console) -> None:
     stake = waiting["stake"]
     pairs = [
         ("asked", waiting["ask"]),
@@ -150,4 +150,4 @@ def _show(waiting: Document) -> None:
     ]
     if waiting["refusal"] is not None:
         pairs.append(("approving it is refused", waiting["refusal"]))
-    render.facts(console(), f"run {waiting['run']['run_id']}, step {waiting['step']}", pairs)
+    render.facts(out, f"run {waiting['run']['run_id']}, step {waiting['step']}", pairs)

@@ -15,6 +15,7 @@ import pytest
 from doors import CHEAP, GOOD, LOCAL, key, person, rules
 from running_api import running
 from sdk_orders import same
+from sqlalchemy import func, select
 from troubled_home import FOUND, troubled
 from typer import Typer
 from typer.testing import CliRunner, Result
@@ -30,6 +31,7 @@ from kernel.clock import FixedClock, SystemClock
 from kernel.errors import GembascopeError, InputError, NotAllowed, NotFound, OutOfDate, SignInRefused
 from kernel.identity.directory import Directory
 from kernel.settings import load_settings
+from kernel.state.tables import SESSIONS
 from kernel.warehouse import Warehouse
 
 
@@ -216,6 +218,15 @@ def test_who_may_what(opened: LocalWorkspace, service: str, people: Directory) -
             other.back_test("unusual", "2026-06-01", "2026-06-02")
         with pytest.raises(NotFound):
             other.propose(incident, "pay")
+    in_bonn = key(people, Grant(Role.OPERATOR, "returns", "Bonn"))
+    with gs.connect(service, token=in_bonn) as some:
+        assert some.findings(incident)["case_id"].to_list() == ["1"]
+        for deed in (
+            lambda: some.propose(incident, "pay"),  # which is of other stores, too
+            lambda: some.back_test("unusual", "2026-06-01", "2026-06-02"),
+        ):
+            with pytest.raises(NotAllowed, match="has no grant to act here"):
+                deed()
     run = gs.Workspace(opened).propose(incident, "pay").run_id
     decision = {"step": "ask", "version": 1, "decision": "approve"}
     program = RemoteWorkspace(service, approver)
@@ -297,12 +308,18 @@ def test_the_commands_from_trouble_to_a_decision(command: Callable[..., Result],
     approved = told(command(decisions.app, "approve", run, "--user", "petra", "--reason", "seen", says=GOOD + "\n"))
     assert "asked Pay 3 refunds (1240.500000 EUR)?" in approved
     assert "status done: resolved" in approved  # no service runs: it was moved here
+    assert signed_in(opened) == 0  # the command's session ended with it
     (vote,) = gs.Workspace(opened).run(run).votes.to_dicts()
     assert (vote["decision"], vote["reason"], vote["actor"]) == ("approve", "seen", petra(opened))
     assert "status done" in told(command(runs.app, "show", run))
     closed = told(command(incidents.app, "close", incident, "--reason", "paid"))
     assert "state resolved" in closed
     assert closed.endswith("a command on this machine paid")
+
+
+def signed_in(opened: LocalWorkspace) -> int:
+    with Directory(opened.settings, SystemClock(), CHEAP) as people, people.state.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(SESSIONS)).scalar_one())
 
 
 def petra(opened: LocalWorkspace) -> str:

@@ -89,8 +89,8 @@ def mount(
             compress=False,
         )
     demo = desk is not None and desk.demo
-    dash.layout = layout.shell(title, demo=demo)
     shown = PAGES if desk is None else (*DESK_PAGES, *PAGES)
+    dash.layout = layout.shell(title, demo=demo, home=shown[0].PATHS[-1])
     _register_frame(dash, reader, shown)
     for page in (head, filters, *PAGES):
         page.register(dash, reader)
@@ -126,7 +126,7 @@ def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]
 
     dash.callback(Output("page", "children"), Input("url", "pathname"), State("url", "search"))(page)
 
-    def frame(path: str, search: str | None) -> tuple[Any, Any, Any, Any]:
+    def frame(path: str, search: str | None) -> tuple[Any, Any, Any, Any, bool]:
         state = _state_or_plain(search)
         try:
             definitions = reader.views.all()
@@ -146,6 +146,7 @@ def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]
             offered,
             current if current in known else None,
             current,
+            next((page for page in shown_pages if path in page.PATHS), None) not in PAGES,
         )
 
     dash.callback(
@@ -153,6 +154,7 @@ def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]
         Output("process", "data"),
         Output("process", "value"),
         Output("current-process", "data"),
+        Output("process-choice", "hidden"),  # other pages are about all processes, or name their own
         Input("url", "pathname"),
         Input("url", "search"),
     )(frame)
@@ -180,8 +182,8 @@ def _register_frame(dash: Any, reader: Reader, shown_pages: Sequence[ModuleType]
 
 
 def _register_clock(dash: Any, desk: Desk) -> None:
-    def clock(_: int | None, __: str | None) -> str:
-        return f"Demo · it is {layout.instant(desk.now())} UTC"
+    def clock(_: int | None, __: str | None) -> layout.Children:
+        return [html.Span("Demo · it is ", className="wide"), f"{layout.instant(desk.now())} UTC"]
 
     dash.callback(Output("clock", "children"), Input("clock-tick", "n_intervals"), Input("url", "pathname"))(clock)
 

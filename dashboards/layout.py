@@ -46,9 +46,10 @@ THEME: dict[str, Any] = {
 }
 
 
-def shell(title: str, *, demo: bool = False) -> Component:
+def shell(title: str, *, demo: bool = False, home: str = "/map") -> Component:
     """The frame: header, navigation, the place of the page, the drawer of filters. `demo`: the time is not the
-    machine's, so the header tells it."""
+    machine's, so the header tells it. `home`: the page that is at `/`."""
+    at_home: dict[str, Any] = {"data-home": home}
     header = dmc.AppShellHeader(
         html.Div(
             [
@@ -58,7 +59,10 @@ def shell(title: str, *, demo: bool = False) -> Component:
                             id="burger", size="sm", hiddenFrom="sm", attributes={"root": {"aria-label": "Menu"}}
                         ),
                         html.A(
-                            [html.Img(src="/assets/favicon.svg", alt="", width=26), title],
+                            [
+                                html.Img(src="/assets/favicon.svg", alt="", width=26),
+                                html.Span(title, className="brand-name"),
+                            ],
                             href="/",
                             className="go brand",
                         ),
@@ -67,16 +71,19 @@ def shell(title: str, *, demo: bool = False) -> Component:
                 ),
                 html.Div(
                     [
-                        dmc.Select(
-                            id="process",
-                            data=[],
-                            size="sm",
-                            w={"base": 150, "xs": 220},
-                            allowDeselect=False,
-                            searchable=True,
-                            placeholder="Choose a process",
-                            nothingFoundMessage="No such process",
-                            attributes={"input": {"aria-label": "Process"}},
+                        html.Div(
+                            dmc.Select(
+                                id="process",
+                                data=[],
+                                size="sm",
+                                w={"base": 150, "xs": 220},
+                                allowDeselect=False,
+                                searchable=True,
+                                placeholder="Choose a process",
+                                nothingFoundMessage="No such process",
+                                attributes={"input": {"aria-label": "Process"}},
+                            ),
+                            id="process-choice",
                         ),
                         html.Span(id="clock", className="demo-clock", title="The clock of the demo") if demo else None,
                         dmc.ColorSchemeToggle(
@@ -114,7 +121,7 @@ def shell(title: str, *, demo: bool = False) -> Component:
                 [
                     header,
                     dmc.AppShellNavbar(html.Nav(html.Ul(id="navigation"), **aria(label="Pages")), p="xs"),
-                    dmc.AppShellMain(html.Div(id="page", className="page"), id="main", tabIndex=-1),
+                    dmc.AppShellMain(html.Div(id="page", className="page", **at_home), id="main", tabIndex=-1),
                 ],
                 id="shell",
                 header={"height": 56},

@@ -44,6 +44,7 @@ PEOPLE: Mapping[str, tuple[Role, str]] = {
     "petra": (Role.APPROVER, "approves"),
 }
 SECRET = "demo-engine.secret"
+TAKEN = "demo-engine.sqlite"
 PEOPLE_FILE = "demo-people.json"
 _CONNECTION = """# Written by the demo each time that it is served: its engine listens at another port then.
 id: {name}
@@ -66,8 +67,8 @@ class Person:
 class DemoEngine(Engine):
     """The receiver of the examples, whose deed is that the shop's payment provider pays."""
 
-    def __init__(self, key: bytes, clock: Clock, shop: ReturnsShop) -> None:
-        super().__init__(key, SystemClock(), post, None, deeds_clock=clock)
+    def __init__(self, key: bytes, clock: Clock, shop: ReturnsShop, ids: str) -> None:
+        super().__init__(key, SystemClock(), post, None, ids=ids, deeds_clock=clock)
         self._shop, self._now_clock = shop, clock
 
     def do(self, trigger: Trigger) -> bool:
@@ -86,9 +87,8 @@ class DemoWorld:
         self._clock = clock
         self._shop = ReturnsShop(plan, since=max(END, clock.now() - timedelta(hours=1)))
         self._secret = _kept(self._folder / SECRET, lambda: b64encode(secrets.token_bytes(32)).decode())
-        self._receiver = Receiver(
-            DemoEngine(signing_key(self._secret, SECRET), clock, self._shop), port=0, delay_s=DELAY_S
-        )
+        engine = DemoEngine(signing_key(self._secret, SECRET), clock, self._shop, str(self._folder / TAKEN))
+        self._receiver = Receiver(engine, port=0, delay_s=DELAY_S)
         self._home = settings.home.expanduser()
 
     @property

@@ -4,7 +4,26 @@
   "use strict";
 
   const HOME_VIEW = "time";
-  const TITLES = { "/": "What needs me now?", "/overview": "What needs me now?", "/sla": "What is late, and what does it cost?", "/incidents": "What broke, and who has it?", "/incident": "Incident", "/remediation": "What waits for a decision?", "/variants": "Which ways do cases run?", "/cases": "Which cases are these?", "/case": "Case" };
+  const TITLES = {
+    "/overview": "What needs me now?",
+    "/sla": "What is late, and what does it cost?",
+    "/incidents": "What broke, and who has it?",
+    "/incident": "Incident",
+    "/remediation": "What waits for a decision?",
+    "/map": "Process map",
+    "/variants": "Which ways do cases run?",
+    "/cases": "Which cases are these?",
+    "/case": "Case",
+  };
+  /* Of pages about one thing the heading is its name, and so is their title. */
+  const NAMED = ["/incident", "/remediation", "/case"];
+
+  let watching = null;
+
+  function entitle(text) {
+    const wanted = text.slice(0, 120) + " · Gembascope";
+    if (document.title !== wanted) document.title = wanted;
+  }
 
   function query() {
     return new URLSearchParams(window.location.search);
@@ -55,6 +74,13 @@
       window.setTimeout(() => { if (side) side.scrollIntoView({ block: "start" }); }, 150);
     }
   }
+
+  /* While one answer is awaited, no button of the place asks again. */
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest(".asking button.act")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
 
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
@@ -135,7 +161,16 @@
       // The drawer of filters brings a header of its own, and a page has one banner at most.
       const header = document.querySelector(".mantine-AppShell-header");
       if (header) header.setAttribute("role", "group");
-      document.title = (TITLES[path] || "Process map") + " · Gembascope";
+      const page = document.getElementById("page");
+      const here = path === "/" && page ? page.dataset.home : path;
+      entitle(TITLES[here] || "There is no such page");
+      if (page && !watching) {
+        watching = new MutationObserver(() => {
+          const heading = NAMED.includes(window.location.pathname) && page.querySelector("h1");
+          if (heading) entitle(heading.textContent);
+        });
+        watching.observe(page, { childList: true, subtree: true });
+      }
       return false;
     },
   };

@@ -14,7 +14,8 @@ from dashboards.format import UNKNOWN, count, plural
 from dashboards.layout import Children, Component, aria, empty, instant, name, problem, skeleton, words
 from dashboards.money import amount, per_hour, sums
 from dashboards.pages.runs_shown import run_list
-from dashboards.pages.trouble import KINDS, STATE, age, button, facts, left, mark, moment
+from dashboards.pages.trouble import KINDS, STATE, age, button, facts, left, mark, moment, shut_meanwhile
+from dashboards.renewal import unless_same
 from dashboards.url_state import PageState, link, parse
 from kernel.errors import GembascopeError
 from orchestration_hooks.desk import Desk
@@ -25,8 +26,11 @@ PATHS = ("/incident",)
 QUESTION = "What is wrong, and what is done about it?"
 ROWS = 50
 RENEWED_MS = 5_000
+PROPOSE: dict[str, Any] = {"type": "incident-propose", "playbook": ALL}
+TRY: dict[str, Any] = {"type": "incident-try", "playbook": ALL}
+FORM = "card say"
 SAID = {
-    "opened": "was opened",
+    "opened": "opened it",
     "acknowledged": "took it up",
     "comment": "said",
     "owner": "changed the owner",
@@ -36,8 +40,8 @@ SAID = {
 
 def skeleton_of(state: PageState) -> list[Component]:
     return [
+        html.Div(id="incident-said", role="status", className="answered"),
         html.Div(skeleton(520), id="incident", className="stack"),
-        html.Div(id="incident-said", role="status"),
         html.Section(
             [
                 html.Label("Say something about it", htmlFor="incident-comment"),
@@ -45,25 +49,31 @@ def skeleton_of(state: PageState) -> list[Component]:
                 button("Add comment", "incident-say"),
             ],
             id="incident-form",
-            className="card say",
+            className=FORM,
             hidden=True,
         ),
         dcc.Interval(id="incident-tick", interval=RENEWED_MS),
         dcc.Store(id="incident-done", data=0),
+        dcc.Store(id="incident-shown", data=""),
     ]
 
 
 def register(app: Any, reader: Reader, desk: Desk) -> None:
-    def incident(search: str | None, _: int | None, __: int | None, path: str) -> Any:
-        return incident_of(desk, search) if path in PATHS else (no_update, no_update)
+    def incident(search: str | None, _: int | None, __: int | None, path: str, before: str | None) -> Any:
+        if path not in PATHS:
+            return no_update, no_update, no_update
+        shown, hidden = incident_of(desk, search)
+        return *unless_same(shown, before, by_itself=ctx.triggered_id == "incident-tick"), hidden
 
     app.callback(
         Output("incident", "children"),
+        Output("incident-shown", "data"),
         Output("incident-form", "hidden"),
         Input("url", "search"),
         Input("incident-tick", "n_intervals", allow_optional=True),
         Input("incident-done", "data", allow_optional=True),
         State("url", "pathname"),
+        State("incident-shown", "data", allow_optional=True),
     )(incident)
 
     def act(*given: Any) -> Any:
@@ -83,12 +93,13 @@ def register(app: Any, reader: Reader, desk: Desk) -> None:
         Output("incident-done", "data"),
         Output("incident-comment", "value"),
         Input("incident-acknowledge", "n_clicks", allow_optional=True),
-        Input({"type": "incident-propose", "playbook": ALL}, "n_clicks"),
-        Input({"type": "incident-try", "playbook": ALL}, "n_clicks"),
+        Input(PROPOSE, "n_clicks"),
+        Input(TRY, "n_clicks"),
         Input("incident-say", "n_clicks", allow_optional=True),
         State("incident-comment", "value", allow_optional=True),
         State("incident-done", "data", allow_optional=True),
         State("url", "search"),
+        running=shut_meanwhile(incident="stack", **{"incident-form": FORM}),
         prevent_initial_call=True,
     )(act)
 
@@ -147,10 +158,11 @@ def _page(desk: Desk, state: PageState, line: IncidentLine) -> list[Component]:
         html.P(said, className="about"),
         html.Div(
             [
+                _remedies(desk, state, line),
                 html.Div([_cases(desk, line), _notes(desk, line)], className="stack"),
-                html.Aside([_remedies(desk, state, line), _facts(desk, line)], className="stack"),
+                _facts(desk, line),
             ],
-            className="queue",
+            className="queue act-first",
         ),
     ]
 
@@ -237,6 +249,9 @@ def _cases(desk: Desk, line: IncidentLine) -> Component:
                     className="table work",
                 ),
                 className="scrolls",
+                tabIndex=0,
+                role="region",
+                **aria(label="Cases"),
             ),
             html.P(f"and {count(more)} more, over the API", className="dim") if more > 0 else None,
         ],
@@ -255,10 +270,10 @@ def _row(row: dict[str, Any]) -> Component:
     priced = row["value"] is not None
     return html.Tr(
         [
-            html.Td(case),
+            html.Td(case, className="short"),
             html.Td([name(row["title"], 140), " ", ended]),
             html.Td(amount(row["value"], row["currency"]) if priced else "not priced", className="number"),
-            html.Td(name(row["store"] or UNKNOWN)),
+            html.Td(name(row["store"] or UNKNOWN), className="short"),
             html.Td(_evidence(row)),
         ]
     )
@@ -291,7 +306,11 @@ def _note(note: Note) -> Component:
         html.Div(
             [
                 html.Div(
-                    [html.Strong(words(note.author)), html.Span(SAID[note.kind]), html.Span(words(note.text, 4_000))],
+                    [
+                        html.Strong(words(note.author)),
+                        html.Span(SAID[note.kind]),
+                        html.Span(words(note.text, 4_000)) if note.text else None,
+                    ],
                     className="event-name",
                 ),
                 html.Div(html.Span(f"{instant(note.at)} UTC"), className="event-where"),

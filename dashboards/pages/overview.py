@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dash import Input, Output, State, dcc, html, no_update
+from dash import Input, Output, State, ctx, dcc, html, no_update
 
 from anomalies.incident_desk import IncidentLine
 from dashboards.cache import Reader
@@ -15,6 +15,7 @@ from dashboards.format import UNKNOWN, count, plural
 from dashboards.layout import Children, Component, empty, name, nothing_loaded, problem, skeleton, words
 from dashboards.money import per_hour, sums
 from dashboards.pages.trouble import age, incident_list, moment
+from dashboards.renewal import unless_same
 from dashboards.url_state import PageState, link
 from kernel.errors import GembascopeError
 from kpis.sla import SlaState
@@ -33,18 +34,23 @@ def skeleton_of(state: PageState) -> list[Component]:
         html.H1(QUESTION),
         html.Div([skeleton(110), skeleton(420)], id="overview", className="stack"),
         dcc.Interval(id="overview-tick", interval=RENEWED_MS),
+        dcc.Store(id="overview-shown", data=""),
     ]
 
 
 def register(app: Any, reader: Reader, desk: Desk) -> None:
-    def overview(search: str | None, _: int | None, path: str) -> Children:
-        return overview_of(desk) if path in PATHS else no_update
+    def overview(search: str | None, _: int | None, path: str, before: str | None) -> Any:
+        if path not in PATHS:
+            return no_update, no_update
+        return unless_same(overview_of(desk), before, by_itself=ctx.triggered_id == "overview-tick")
 
     app.callback(
         Output("overview", "children"),
+        Output("overview-shown", "data"),
         Input("url", "search"),
         Input("overview-tick", "n_intervals", allow_optional=True),
         State("url", "pathname"),
+        State("overview-shown", "data", allow_optional=True),
     )(overview)
 
 
@@ -104,14 +110,16 @@ def _tiles(found: Sequence[Standing], lasting: Sequence[IncidentLine], waiting: 
             _tile(
                 "Late now",
                 count(late),
-                sums(_total(one.summary.value_late for one in found), sum(one.summary.unpriced for one in found)),
+                sums(_total(one.summary.value_late for one in found), sum(one.summary.unpriced for one in found))
+                if late
+                else "nothing is late",
                 _worst(found, "late"),
                 bad=late > 0,
             ),
             _tile(
                 "Due soon",
                 count(risky),
-                sums(_total(one.summary.value_at_risk for one in found)),
+                sums(_total(one.summary.value_at_risk for one in found)) if risky else "nothing is due soon",
                 _worst(found, "at_risk"),
             ),
             _tile(

@@ -12,7 +12,8 @@ from dashboards.format import count, plural
 from dashboards.layout import Children, Component, empty, instant, name, problem, skeleton, words
 from dashboards.money import amount, sums
 from dashboards.pages.runs_shown import history, money, run_link, run_list, status
-from dashboards.pages.trouble import age, button, facts, left, moment
+from dashboards.pages.trouble import age, button, facts, left, moment, shut_meanwhile
+from dashboards.renewal import fingerprint
 from dashboards.url_state import PageState, link, parse
 from kernel.errors import GembascopeError, OutOfDate
 from orchestration_hooks.approvals import Decision
@@ -28,8 +29,8 @@ CASES = 20
 
 def skeleton_of(state: PageState) -> list[Component]:
     return [
+        html.Div(id="remediation-said", role="status", className="answered"),
         html.Div(skeleton(520), id="remediation", className="stack"),
-        html.Div(id="remediation-said", role="status"),
         dcc.Interval(id="remediation-tick", interval=RENEWED_MS),
         dcc.Store(id="remediation-done", data=0),
         dcc.Store(id="remediation-shown", data=""),
@@ -77,6 +78,7 @@ def register(app: Any, reader: Reader, desk: Desk) -> None:
         State("decision-reason", "value", allow_optional=True),
         State("decision-asked", "data", allow_optional=True),
         State("remediation-done", "data", allow_optional=True),
+        running=shut_meanwhile(remediation="stack"),
         prevent_initial_call=True,
     )(decide)
 
@@ -88,12 +90,12 @@ def remediation_of(desk: Desk, search: str | None) -> tuple[Children, str]:
         if state.run:
             detail = desk.run(state.run)
             waiting = [one for one in desk.inbox() if one.run.run_id == state.run]
-            mark = f"{detail.run.run_id} {len(detail.history)} {detail.run.status} {detail.run.changed_at}"
-            return _run(desk, state, detail, waiting), mark
-        inbox, runs = desk.inbox(), desk.runs()
-        mark = " ".join(f"{one.run.run_id}{one.version}" for one in inbox)
-        mark += " ".join(f"{one.run_id}{one.status}{one.changed_at}" for one in runs)
-        return _inbox(desk, state, inbox, runs), mark or "nothing"
+            shown = _run(desk, state, detail, waiting)
+            if any(one.refusal is None for one in waiting):  # there is a form: as long as nothing happens it stays
+                return shown, f"{detail.run.run_id} {len(detail.history)} {detail.run.status} {detail.run.changed_at}"
+            return shown, fingerprint(shown)
+        listed = _inbox(desk, state, desk.inbox(), desk.runs())
+        return listed, fingerprint(listed)
     except GembascopeError as error:
         out = html.P(html.A("To what waits for a decision", href="/remediation", className="go"))
         return [html.H1(QUESTION), problem(error, out)], ""

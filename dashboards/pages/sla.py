@@ -23,6 +23,8 @@ PATHS = ("/sla",)
 QUESTION = "What is late, and what does it cost?"
 ROWS = 50
 CAUSES = 5
+OTHERS = 12
+"""Promises to go to; where there are more, those of the process: the overview lists all."""
 LABELS = {
     "late": "Late now",
     "at_risk": "Due soon",
@@ -69,7 +71,8 @@ def sla_of(desk: Desk, search: str | None) -> Children:
 
 
 def _chosen(desk: Desk, state: PageState) -> Chosen | None:
-    found = desk.standings(state.process)
+    every = desk.standings()
+    found = [one for one in every if state.process in ("", one.process.id)]
     if state.process and not found:
         desk.views.view(state.process)  # tells when there is no such process
     if not found:
@@ -79,7 +82,8 @@ def _chosen(desk: Desk, state: PageState) -> Chosen | None:
         raise NotFound(f"{state.process or 'no process'} promises nothing called {state.promise[:60]!r}")
     first = max(named, key=lambda one: one.summary.late_now) if not state.promise else named[0]
     state = replace(state, process=first.process.id, promise=first.promise.name)
-    return Chosen(state, first, tuple(found))
+    others = every if len(every) <= OTHERS else [one for one in every if one.process.id == first.process.id]
+    return Chosen(state, first, tuple(others[:OTHERS]))
 
 
 def _page(desk: Desk, found: Chosen) -> list[Component]:
@@ -181,6 +185,9 @@ def _queue(desk: Desk, state: PageState, summary: SlaSummary) -> Component:
                     className="table work",
                 ),
                 className="scrolls",
+                tabIndex=0,
+                role="region",
+                **aria(label="Cases"),
             ),
             _pager(state, last),
         ],
@@ -232,7 +239,7 @@ def _row(state: PageState, row: dict[str, Any], now: datetime) -> Component:
     priced = row["value"] is not None
     return html.Tr(
         [
-            html.Td(html.A(name(row["case_id"], 40), href=link("/case", of_case), className="go")),
+            html.Td(html.A(name(row["case_id"], 40), href=link("/case", of_case), className="go"), className="short"),
             html.Td(when, className="number"),
             html.Td(amount(row["value"], row["currency"]) if priced else "not priced", className="number"),
             html.Td(

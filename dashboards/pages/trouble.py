@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from dash import html
+from dash import Output, html
 
 from anomalies.incident_desk import IncidentLine
 from dashboards.format import UNKNOWN, duration, plural
@@ -71,7 +71,7 @@ def _entry(state: PageState, line: IncidentLine, now: datetime) -> Component:
     owner: Children = ["owner ", html.Strong(name(incident.owner))] if incident.owner else html.Strong("no owner")
     return html.Li(
         [
-            html.Div([mark(incident.severity), incident_link(state, line)], className="incident-name"),
+            html.Div([mark(incident.severity), incident_link(state, line)], className="incident-name near"),
             html.Div(joined(told), className="incident-facts"),
             html.Div(
                 [html.Span(KINDS[incident.kind.value]), html.Span(owner), html.Span(STATE[incident.state])],
@@ -100,3 +100,9 @@ def moment(at: datetime | None) -> str:
 
 def button(label: str, identity: Any, *, look: str = "", **more: Any) -> Component:
     return html.Button(label, id=identity, n_clicks=0, type="button", className=f"act {look}".strip(), **more)
+
+
+def shut_meanwhile(**places: str) -> list[tuple[Output, str, str]]:
+    """For `running` of a callback: while it is under way, buttons in the places answer nobody (`app.js`), and keep the
+    keyboard. `places`: their ids with the classes that they have."""
+    return [(Output(place, "className"), f"{look} asking", look) for place, look in places.items()]

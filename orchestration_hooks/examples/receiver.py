@@ -66,7 +66,10 @@ class Engine:
         self._lock = threading.Lock()
         self._kept = sqlite3.connect(ids, check_same_thread=False, isolation_level=None)
         self._kept.execute("PRAGMA synchronous = FULL")
-        self._kept.execute("CREATE TABLE IF NOT EXISTS triggers (id TEXT PRIMARY KEY, body TEXT, done INTEGER)")
+        # `came`: how often it was sent here; it is done once.
+        self._kept.execute(
+            "CREATE TABLE IF NOT EXISTS triggers (id TEXT PRIMARY KEY, body TEXT, done INTEGER, came INTEGER)"
+        )
 
     def take(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
         """The status and the answer to a request. Header names are in lower case."""
@@ -88,8 +91,12 @@ class Engine:
             return 410, {"detail": "the trigger has expired: nothing was done"}
         text = trigger.model_dump_json()
         with self._lock:
-            added = self._kept.execute("INSERT OR IGNORE INTO triggers VALUES (?, ?, 0)", (message_id, text)).rowcount
-        return 202, {"accepted": message_id, "again": added == 0}
+            (came,) = self._kept.execute(
+                "INSERT INTO triggers VALUES (?, ?, 0, 1) "
+                "ON CONFLICT (id) DO UPDATE SET came = came + 1 RETURNING came",
+                (message_id, text),
+            ).fetchone()
+        return 202, {"accepted": message_id, "again": came > 1}
 
     def work(self) -> int:
         """Do what was taken and is not done yet; how many were done."""

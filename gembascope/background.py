@@ -19,6 +19,7 @@ from gembascope.operations import Operations
 from ingest.live import LiveIngest, LoadedStep
 from kernel.audit.anchors import anchor
 from kernel.errors import GembascopeError
+from orchestration_hooks.history import SOURCE
 from orchestration_hooks.outbox import Deliverer, by_effects
 from orchestration_hooks.telling import tell
 from orchestration_hooks.worker import Worker
@@ -125,7 +126,9 @@ class Background:
         while unsent := history.unsent():
             types = {name: found.object_type for name, found in operations.desk.views.processes.all().items()}
             events = [event.canonical(types.get(event.process, event.process)) for event in unsent]
-            self._live.accept(msgspec.json.encode(events))
+            refused = self._live.accept(msgspec.json.encode(events), SOURCE).refused
+            if refused:  # they are in the quarantine, and are no events
+                log.error("what runs did is no event: %s", refused[0].reason)
             history.acknowledge(unsent, operations.clock.now())
 
     def _anchor(self) -> None:

@@ -19,6 +19,7 @@ from kernel.clock import Clock, DemoClock, SystemClock
 from kernel.egress import Egress
 from kernel.errors import DefinitionError
 from kernel.identity.tokens import pepper
+from kernel.identity.users import called
 from kernel.owners import Owners
 from kernel.settings import Settings
 from kernel.state.database import State
@@ -104,6 +105,7 @@ def operations(
             lambda incident: f"{public_url or ''}/incident?incident={incident}",
             playbook_folder=_playbook_folder(workspace),
             demo=isinstance(clock, DemoClock),
+            called=partial(called, state, tenant),
         ),
         engine,
         incidents,

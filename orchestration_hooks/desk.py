@@ -50,6 +50,8 @@ class Desk:
     """Where the tenant's own playbooks are."""
     demo: bool = False
     """Whether the clock is that of a demo, which people have to be told."""
+    called: Callable[[str], str] = str
+    """The name of who is known by an id; else the id."""
 
     @property
     def principal(self) -> Principal:

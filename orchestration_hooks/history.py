@@ -39,14 +39,14 @@ class RunEvent:
         return f"{self.run_id}:{self.number}"
 
     def canonical(self, case_object_type: str) -> dict[str, Any]:
-        """The event with the names of `kernel.events.EVENT_FRAME`. `case_object_type`: of the cases of the process that
-        the run is about. `sequence` orders events of one instant."""
+        """The event as `POST /api/v1/events` takes it. `case_object_type`: of the cases of the process that the run is
+        about. `sequence` orders events of one instant."""
         objects = [{"type": OBJECT_TYPE, "id": self.run_id, "qualifier": ""}]
         if self.incident_id:
             objects.append({"type": "incident", "id": self.incident_id, "qualifier": ""})
         objects += [{"type": case_object_type, "id": case_id, "qualifier": "about"} for case_id in self.case_ids]
         return {
-            "source_event_id": self.id,
+            "id": self.id,
             "activity": self.activity,
             "occurred_at": self.at.isoformat(),
             "sequence": self.number,

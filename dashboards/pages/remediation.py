@@ -155,7 +155,9 @@ def _run(desk: Desk, state: PageState, detail: RunDetail, waiting: list[Waiting]
                 html.Div(
                     [
                         *[_decision(desk, one) for one in waiting],
-                        html.Section([html.H2("What happened"), history(detail.history)], className="card"),
+                        html.Section(
+                            [html.H2("What happened"), history(detail.history, desk.called)], className="card"
+                        ),
                     ],
                     className="stack",
                 ),
@@ -213,7 +215,7 @@ def _facts(desk: Desk, detail: RunDetail) -> Component:
     pairs: list[tuple[str, Children]] = [
         ("Playbook", name(run.playbook)),
         ("Version", html.Code(detail.playbook_hash[:12])),
-        ("Asked by", words(run.requested_by)),
+        ("Asked by", name(desk.called(run.requested_by))),
         ("Opened", moment(run.opened_at)),
         ("Mode", words(run.mode.replace("_", " "))),
         ("Asked for", plural(run.hits, "time")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
@@ -40,7 +40,7 @@ REASON = {
     "shadow": "shadow: nothing was done outside",
 }
 TOLD = {
-    "Run opened": "was opened",
+    "Run opened": "It was opened",
     "Context gathered": "The trouble was read anew",
 }
 """What stands for an activity where its own name says too little."""
@@ -88,27 +88,33 @@ def _entry(state: PageState, run: RunRow) -> Component:
     )
 
 
-def history(events: Sequence[RunEvent]) -> Component:
-    """What happened, in order, with who did it."""
-    return html.Ol([_event(event) for event in events], className="timeline")
+def history(events: Sequence[RunEvent], called: Callable[[str], str]) -> Component:
+    """What happened, in order, with who did it; `called`: the name of who is known by an id."""
+    return html.Ol([_event(event, called) for event in events], className="timeline")
 
 
-def _event(event: RunEvent) -> Component:
+def _event(event: RunEvent, called: Callable[[str], str]) -> Component:
     bad = event.activity in ("Rejected", "Expired", "Step failed", "Dead letter", "Held")
     good = event.activity in ("Recovered", "Approved", "No longer needed")
     said = event.attributes.get("reason") or event.attributes.get("detail") or event.attributes.get("note") or ""
+    if event.activity == "Run ended":
+        said = REASON.get(said, said)
+    who = event.attributes.get("name") or called(event.actor)
     return html.Li(
         [
             html.Div(
                 [
                     html.Div(
-                        [html.Strong(TOLD.get(event.activity, event.activity)), html.Span(words(said, 160))],
+                        [
+                            html.Strong(TOLD.get(event.activity, event.activity)),
+                            html.Span(words(said, 160)) if said else None,
+                        ],
                         className="event-name",
                     ),
                     html.Div(
                         [
                             html.Span(f"{instant(event.at, seconds=True)} UTC"),
-                            html.Span(f"by {words(event.attributes.get('name') or event.actor)}"),
+                            html.Span(f"by {words(who)}"),
                         ],
                         className="event-where",
                     ),

@@ -310,6 +310,13 @@ class Users:
             raise InputError("nobody would administer this tenant any more: make somebody else an administrator first")
 
 
+def called(state: State, tenant: str, user_id: str) -> str:
+    """The name of a person by their id; the id where it is nobody's."""
+    asked = select(USERS.c.name).where(USERS.c.tenant == tenant, USERS.c.user_id == user_id)
+    with state.reading() as connection:
+        return connection.execute(asked).scalar() or user_id
+
+
 def _name(name: str) -> str:
     name = name.strip().lower()
     if not NAME.fullmatch(name):

@@ -143,7 +143,7 @@ def test_two_people_go_from_the_red_number_to_the_proven_recovery_in_five_clicks
     assert len(clicks.told) == 5, clicks.told
 
     told = petra.locator(".timeline .event-name strong").all_inner_texts()
-    assert told[0] == "was opened"
+    assert told[0] == "It was opened"
     assert told[-1] == "Run ended"
     for step in ("Approval requested", "Approved", "Triggered", "Callback received", "Recovered"):
         assert step in told, told

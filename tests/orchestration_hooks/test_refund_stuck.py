@@ -181,7 +181,7 @@ def test_the_history_becomes_events_once(opened: World) -> None:
     events = history.unsent()
     assert [event.activity for event in events] == list(BEGINNING)
     first = events[1].canonical("return")
-    assert (first["source_event_id"], first["sequence"]) == (f"{opened.only()}:2", 2)
+    assert (first["id"], first["sequence"]) == (f"{opened.only()}:2", 2)
     assert [(found["type"], found["id"]) for found in first["objects"]] == [
         ("remediation_run", opened.only()),
         ("incident", "inc1"),

@@ -85,9 +85,9 @@ class DemoWorld:
     def __init__(self, settings: Settings, clock: Clock, plan: ReturnsPlan) -> None:
         self._folder = settings.home.expanduser() / "tenants" / settings.tenant
         self._clock = clock
-        self._shop = ReturnsShop(plan, since=max(END, clock.now() - timedelta(hours=1)))
+        self.shop = ReturnsShop(plan, since=max(END, clock.now() - timedelta(hours=1)))
         self._secret = _kept(self._folder / SECRET, lambda: b64encode(secrets.token_bytes(32)).decode())
-        engine = DemoEngine(signing_key(self._secret, SECRET), clock, self._shop, str(self._folder / TAKEN))
+        engine = DemoEngine(signing_key(self._secret, SECRET), clock, self.shop, str(self._folder / TAKEN))
         self._receiver = Receiver(engine, port=0, delay_s=DELAY_S)
         self._home = settings.home.expanduser()
 
@@ -114,6 +114,12 @@ class DemoWorld:
             _replaced(playbook, shipped.replace("mode: automatic", "mode: manual  # in the demo a person proposes it"))
 
     @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The engine takes triggers for as long as the block runs, and ends with it."""
+        with self._receiver:
+            yield
+
+    @contextmanager
     def running(self, live: LiveIngest, operations: Operations) -> Iterator[None]:
         """Let it go on for as long as the block runs."""
         over = threading.Event()
@@ -127,7 +133,7 @@ class DemoWorld:
                 over.wait(TURN_S)
 
         thread = threading.Thread(target=feed, name="demo-shop", daemon=True)
-        with self._receiver:
+        with self.listening():
             thread.start()
             try:
                 yield
@@ -137,7 +143,7 @@ class DemoWorld:
 
     def tell(self, live: LiveIngest) -> None:
         """Tell what happened since the last time."""
-        events = self._shop.step(self._clock.now())
+        events = self.shop.step(self._clock.now())
         if events:
             live.accept(msgspec.json.encode(events))
 

@@ -49,7 +49,6 @@ THEME: dict[str, Any] = {
 def shell(title: str, *, demo: bool = False, home: str = "/map") -> Component:
     """The frame: header, navigation, the place of the page, the drawer of filters. `demo`: the time is not the
     machine's, so the header tells it. `home`: the page that is at `/`."""
-    at_home: dict[str, Any] = {"data-home": home}
     header = dmc.AppShellHeader(
         html.Div(
             [
@@ -121,7 +120,7 @@ def shell(title: str, *, demo: bool = False, home: str = "/map") -> Component:
                 [
                     header,
                     dmc.AppShellNavbar(html.Nav(html.Ul(id="navigation"), **aria(label="Pages")), p="xs"),
-                    dmc.AppShellMain(html.Div(id="page", className="page", **at_home), id="main", tabIndex=-1),
+                    dmc.AppShellMain(html.Div(id="page", className="page", **data(home=home)), id="main", tabIndex=-1),
                 ],
                 id="shell",
                 header={"height": 56},
@@ -138,6 +137,11 @@ def shell(title: str, *, demo: bool = False, home: str = "/map") -> Component:
 def aria(**named: str) -> dict[str, Any]:
     """Attributes for those who do not see the page: `aria(label="Menu")` is `aria-label`."""
     return {f"aria-{word}": value for word, value in named.items()}
+
+
+def data(**named: str) -> dict[str, Any]:
+    """What the browser's own code reads: `data(key="7")` is `data-key`."""
+    return {f"data-{word}": value for word, value in named.items()}
 
 
 def navigation(

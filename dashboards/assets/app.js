@@ -19,6 +19,38 @@
   const NAMED = ["/incident", "/remediation", "/case"];
 
   let watching = null;
+  let held = null;
+  const opened = new Set();
+
+  /* What a page that renewed itself has lost: its name, the details that were open, the place of the keyboard. */
+  function renewed(page) {
+    const heading = NAMED.includes(window.location.pathname) && page.querySelector("h1");
+    if (heading) entitle(heading.textContent);
+    if (opened.size) {
+      page.querySelectorAll("details[data-key]:not([open])").forEach((each) => { each.open = opened.has(each.dataset.key); });
+    }
+    if (held && !held.place.isConnected && document.activeElement === document.body) {
+      const again = [...page.querySelectorAll(held.kind)].find((each) => nameOf(each) === held.name);
+      if (again) again.focus({ preventScroll: true });
+    }
+  }
+
+  function nameOf(place) {
+    return place.getAttribute("href") || place.id || (place.parentElement && place.parentElement.dataset.key);
+  }
+
+  document.addEventListener("toggle", (event) => {
+    const key = event.target.dataset && event.target.dataset.key;
+    if (!key || !event.target.isConnected) return;
+    if (event.target.open) opened.add(key);
+    else opened.delete(key);
+  }, true);
+
+  document.addEventListener("focusin", (event) => {
+    const place = event.target.closest("#page a[href], #page button[id], #page summary");
+    const name = place && nameOf(place);
+    held = name ? { place: place, kind: place.tagName, name: name } : null;
+  });
 
   function entitle(text) {
     const wanted = text.slice(0, 120) + " · Gembascope";
@@ -164,11 +196,9 @@
       const page = document.getElementById("page");
       const here = path === "/" && page ? page.dataset.home : path;
       entitle(TITLES[here] || "There is no such page");
+      opened.clear();
       if (page && !watching) {
-        watching = new MutationObserver(() => {
-          const heading = NAMED.includes(window.location.pathname) && page.querySelector("h1");
-          if (heading) entitle(heading.textContent);
-        });
+        watching = new MutationObserver(() => renewed(page));
         watching.observe(page, { childList: true, subtree: true });
       }
       return false;

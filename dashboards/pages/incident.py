@@ -11,7 +11,7 @@ from anomalies.incident import Note
 from anomalies.incident_desk import IncidentLine
 from dashboards.cache import Reader
 from dashboards.format import UNKNOWN, count, plural
-from dashboards.layout import Children, Component, aria, empty, instant, name, problem, skeleton, words
+from dashboards.layout import Children, Component, aria, data, empty, instant, name, problem, skeleton, words
 from dashboards.money import amount, per_hour, sums
 from dashboards.pages.runs_shown import run_list
 from dashboards.pages.trouble import KINDS, STATE, age, button, facts, left, mark, moment, shut_meanwhile
@@ -287,7 +287,11 @@ def _evidence(row: dict[str, Any]) -> Component:
     pairs += [("complete until", told["watermark"] or "not known")]
     pairs += list(told["definitions"].items())
     listed = [html.Div([html.Dt(words(key, 40)), html.Dd(words(value, 80))]) for key, value in pairs]
-    return html.Details([html.Summary("Show"), html.Dl(listed, className="pairs")], className="attributes")
+    return html.Details(
+        [html.Summary("Show"), html.Dl(listed, className="pairs")],
+        className="attributes",
+        **data(key=row["finding_id"]),
+    )
 
 
 def _notes(desk: Desk, line: IncidentLine) -> Component:

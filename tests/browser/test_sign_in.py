@@ -51,12 +51,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         yield found
 
 
-def see_the_map(page: Page) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text("Where does work wait?")
-    expect(page.get_by_text("Placed").first).to_be_visible()
+def see_the_overview(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text("What needs me now?")
+    expect(page.get_by_text("No process promises anything yet")).to_be_visible()
 
 
-def test_from_the_link_on_the_console_to_the_map_out_and_in_again(
+def test_from_the_link_on_the_console_to_the_overview_out_and_in_again(
     service: tuple[str, str], visit: Callable[[str, Look], Page]
 ) -> None:
     address, link = service
@@ -66,7 +66,7 @@ def test_from_the_link_on_the_console_to_the_map_out_and_in_again(
     page.get_by_label("New password, at least 12 characters").fill(GOOD)
     page.get_by_label("The same again").fill(GOOD)
     page.get_by_role("button", name="Begin").click()
-    see_the_map(page)
+    see_the_overview(page)
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     page.get_by_role("link", name="Sign out root@shop.example").click()

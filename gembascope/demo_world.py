@@ -46,7 +46,9 @@ PEOPLE: Mapping[str, tuple[Role, str]] = {
 SECRET = "demo-engine.secret"
 TAKEN = "demo-engine.sqlite"
 PEOPLE_FILE = "demo-people.json"
-_CONNECTION = """# Written by the demo each time that it is served: its engine listens at another port then.
+MARK = "# Of the demo: written anew"
+_CONNECTION = """# Of the demo: written anew each time that it is served, as its engine listens at another
+# port then. To keep a connection of your own, take this comment away.
 id: {name}
 description: {what}
 kind: webhook
@@ -97,7 +99,8 @@ class DemoWorld:
         return f"127.0.0.1:{self._receiver.port}"
 
     def define(self) -> None:
-        """Write the connections to the engine as it listens now, and the playbook unless it is there."""
+        """Write the connections to the engine as it listens now, but none that somebody made their own; and the
+        playbook unless it is there."""
         secret = (self._folder / SECRET).relative_to(self._home)
         connections = self._folder / "connections"
         connections.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,9 @@ class DemoWorld:
             ("returns", "The returns team.", "alerts"),
         ):
             text = _CONNECTION.format(name=name, what=what, port=self._receiver.port, path=path, secret=secret)
-            _replaced(connections / f"{name}.yaml", text)
+            file = connections / f"{name}.yaml"
+            if not file.exists() or file.read_text(encoding="utf-8").startswith(MARK):
+                _replaced(file, text)
         playbook = self._folder / "playbooks" / "refund_stuck.yaml"
         if not playbook.exists():
             playbook.parent.mkdir(parents=True, exist_ok=True)

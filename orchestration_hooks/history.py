@@ -16,6 +16,8 @@ from kernel.state.tables import RUN_CASES, RUN_EVENTS, RUNS
 PROCESS = "remediation"
 OBJECT_TYPE = "remediation_run"
 SOURCE = "gembascope"
+MOST_LINKS = 1_000
+"""Cases that one event is linked to: as many as an event may have links. The run itself has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,12 @@ class RunEvent:
 
     def canonical(self, case_object_type: str) -> dict[str, Any]:
         """The event as `POST /api/v1/events` takes it. `case_object_type`: of the cases of the process that the run is
-        about. `sequence` orders events of one instant."""
-        objects = [{"type": OBJECT_TYPE, "id": self.run_id, "qualifier": ""}]
+        about; it is linked to them, and no step of theirs. `sequence` orders events of one instant."""
+        run = {"type": OBJECT_TYPE, "id": self.run_id}
+        objects = [run]
         if self.incident_id:
-            objects.append({"type": "incident", "id": self.incident_id, "qualifier": ""})
-        objects += [{"type": case_object_type, "id": case_id, "qualifier": "about"} for case_id in self.case_ids]
+            objects.append({"type": "incident", "id": self.incident_id})
+        cases = [{"type": case_object_type, "id": case_id} for case_id in self.case_ids[:MOST_LINKS]]
         return {
             "id": self.id,
             "activity": self.activity,
@@ -53,6 +56,7 @@ class RunEvent:
             "actor": self.actor,
             "actor_kind": "system" if self.actor == SOURCE else "human",
             "objects": objects,
+            "links": [{"from": run, "to": case, "qualifier": "about"} for case in cases],
             "attributes": {"process": self.process, "playbook": self.playbook, **self.attributes},
         }
 

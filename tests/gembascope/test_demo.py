@@ -136,6 +136,6 @@ def test_the_command_loads_both_logs(tmp_path: Path) -> None:
     assert returns["log"]["cases"] == returns["truth"]["counts"]["returns"]
     checked = run("check")
     assert checked["problems"] == []
-    assert checked["processes"] == [ORDER_TO_CASH, RETURN_TO_REFUND]
+    assert checked["processes"] == [ORDER_TO_CASH, "remediation", RETURN_TO_REFUND]
     assert checked["calendars"] == ["returns_center"]
     assert checked["counts"] == {kind: len(checked[kind]) for kind in checked["counts"]}

@@ -185,6 +185,8 @@ def test_the_history_becomes_events_once(opened: World) -> None:
     assert [(found["type"], found["id"]) for found in first["objects"]] == [
         ("remediation_run", opened.only()),
         ("incident", "inc1"),
+    ]
+    assert [(found["to"]["type"], found["to"]["id"]) for found in first["links"]] == [
         ("return", "r1"),
         ("return", "r2"),
     ]

@@ -94,9 +94,10 @@ class Background:
         if arrived:
             self._safely("runs that wait were not told of new events", lambda: self._look_again(touched))
         if at_s >= self._next_look_at and (arrived or at_s >= self._looked_at + LOOK_EVERY_S):
+            begun_s = time.monotonic()
             self._safely("trouble was not looked for", self._look)
             self._looked_at = at_s
-            self._next_look_at = at_s + SHARE * (time.monotonic() - at_s)
+            self._next_look_at = at_s + SHARE * (time.monotonic() - begun_s)
         elif arrived:
             self._arrived.set()  # later, when looking may take time again
         self._safely("nobody was told of incidents", self._tell)

@@ -137,6 +137,8 @@ class DemoWorld:
                     log.warning("the demo's shop could not tell its events: %s", error)
                 over.wait(TURN_S)
 
+        self.tell(live)
+        live.drain()  # so that it is live already when trouble is first looked for
         thread = threading.Thread(target=feed, name="demo-shop", daemon=True)
         with self.listening():
             thread.start()

@@ -137,9 +137,9 @@ def _run(
         known = operations(workspace, directory.state, address=_reachable(url, host))
         background = Background(known)
         live = stack.enter_context(taking_events(workspace, on_loaded=[background.noticed]))
-        stack.enter_context(working(background, live))
         if beside is not None:
             stack.enter_context(beside(live, known, directory))
+        stack.enter_context(working(background, live))
         mounted = stack.enter_context(warmed(reader))
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None

@@ -33,10 +33,10 @@ def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str,
     opened: dict[str, Mapping[tuple[str, str], Opened]] = {}
     for incident in desk.incidents.incidents.untold():
         line = desk.incidents.line(incident.id)
-        what = news_state(incident)
-        if what in BEGINS:
+        what, live = news_state(incident), _live(desk, incident.process)
+        if what in BEGINS and live:  # of the past nothing is done by itself
             opened[incident.id] = desk.engine.opening.consider(desk.playbooks().values(), [subject_of(line, desk.link)])
-        told = news(line, what, backfill=not _live(desk, incident.process))
+        told = news(line, what, backfill=not live)
         with state.writing() as connection:
             alerter.take(connection, told, now)
             desk.incidents.incidents.told(connection, incident)

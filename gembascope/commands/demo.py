@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from kernel.identity.directory import Directory
 
 app = typer.Typer()
+LATER = timedelta(minutes=15)
+"""How long after the end of the logs the demo's clock begins: what happened meanwhile comes live at once."""
 
 
 @app.command("demo")
@@ -87,7 +89,7 @@ def _serve(opened: LocalWorkspace) -> None:
     from gembascope.workspace import LocalWorkspace
 
     settings = opened.settings
-    with closing(opened), closing(DemoClock(settings.home.expanduser(), END)) as clock:
+    with closing(opened), closing(DemoClock(settings.home.expanduser(), END + LATER)) as clock:
         newest = watermarks(opened.warehouse, settings.tenant)["last_occurred_at"].max()
         if isinstance(newest, datetime):
             clock.not_before(newest)

@@ -126,7 +126,7 @@ def test_what_a_run_did_is_an_event_of_the_log(running: Running) -> None:
     assert log_summary(views.view("remediation")).events == running.count(RUN_EVENTS) > 2
 
 
-def test_more_of_it_is_told_and_opens_no_second_run(running: Running) -> None:
+def test_more_of_it_is_told_with_the_next_reminder_and_opens_no_second_run(running: Running) -> None:
     running.send(*STUCK)
     running.turn()
     running.clock.at += timedelta(minutes=5)
@@ -134,6 +134,9 @@ def test_more_of_it_is_told_and_opens_no_second_run(running: Running) -> None:
     running.turn()
     (incident,) = running.known.incidents.all()
     assert (incident.findings, incident.told) == (3, "open:high:3")
+    assert (running.count(OUTBOX), running.count(RUNS)) == (1, 1)
+    running.clock.at += timedelta(hours=4)
+    running.turn()
     assert (running.count(OUTBOX), running.count(RUNS)) == (2, 1)
 
 

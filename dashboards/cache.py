@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from kernel.clock import Clock
 from kernel.errors import NotFound
+from kpis.standings import Standing, standings
 from mining.attribute_values import attribute_values
 from mining.bottlenecks import bottlenecks
 from mining.cases import MAX_PAGE, CasePage, CasePart, case_part, cases
@@ -34,6 +36,8 @@ ALL_CONNECTIONS = 100_000
 """More connections than any process has: the ranking of all of them is one answer."""
 BLOCK = 100
 """Rows that a case list asks for at once."""
+STANDS_S = 15
+"""How long an answer about now is given, while no data change."""
 
 
 class Remembered:
@@ -202,3 +206,17 @@ class Reader:
         asked = Asked(self.views.view(process), chosen, self.views.data_version(process), self.remembered)
         asked.check()
         return asked
+
+    def standings(self, clock: Clock) -> list[Standing]:
+        """How all promises stand that whoever asks may read about (`kpis.standings`), as of at most STANDS_S ago."""
+        found: list[Standing] = []
+        for definition in self.views.all():
+            if definition.promises:
+                found += self._standings(self.views.view(definition.id), clock)
+        return found
+
+    def _standings(self, view: ProcessView, clock: Clock) -> list[Standing]:
+        name = view.definition.id
+        data = (view.tenant, name, view.definition.hash, view.stores, self.views.data_version(name))
+        turn = int(clock.now().timestamp()) // STANDS_S
+        return self.remembered.get((*data, "standings", turn), lambda: standings(self.views, clock, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from dashboards.cache import Reader
 from dashboards.format import UNKNOWN, count, plural
 from dashboards.layout import Children, Component, aria, data, empty, instant, name, problem, skeleton, words
 from dashboards.money import amount, per_hour, sums
-from dashboards.pages.runs_shown import run_list
+from dashboards.pages.runs_shown import REASON, run_list
 from dashboards.pages.trouble import KINDS, STATE, age, button, facts, left, mark, moment, shut_meanwhile
 from dashboards.renewal import unless_same
 from dashboards.url_state import PageState, link, parse
@@ -115,7 +116,8 @@ def _done(desk: Desk, pressed: Any, incident: str, text: str) -> tuple[Children,
     mode = Mode.DRY_RUN if pressed["type"] == "incident-try" else None
     opened = desk.propose(incident, pressed["playbook"], mode)
     if opened.run_id is None:
-        return html.P(f"No run was opened: {opened.reason}."), False
+        why = str(opened.reason or "")
+        return html.P(f"No run was opened: {REASON.get(why, why)}."), False
     way = html.A("See how it goes", href=link("/remediation", PageState(run=opened.run_id)), className="go")
     what = "It is open already." if opened.reason else "It is proposed: somebody else has to agree."
     return html.P([what, " ", way]), False
@@ -160,15 +162,15 @@ def _page(desk: Desk, state: PageState, line: IncidentLine) -> list[Component]:
             [
                 _remedies(desk, state, line),
                 html.Div([_cases(desk, line), _notes(desk, line)], className="stack"),
-                _facts(desk, line),
+                _facts(desk, line, now),
             ],
             className="queue act-first",
         ),
     ]
 
 
-def _facts(desk: Desk, line: IncidentLine) -> Component:
-    incident, now = line.incident, desk.now_of(line.incident.process)
+def _facts(desk: Desk, line: IncidentLine, now: datetime) -> Component:
+    incident = line.incident
     owners, process_map = desk.owners(), link("/map", PageState(process=incident.process))
 
     def who(owner: str) -> Children:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from dash import Input, Output, State, ctx, dcc, html, no_update
@@ -42,7 +43,7 @@ def register(app: Any, reader: Reader, desk: Desk) -> None:
     def overview(search: str | None, _: int | None, path: str, before: str | None) -> Any:
         if path not in PATHS:
             return no_update, no_update
-        return unless_same(overview_of(desk), before, by_itself=ctx.triggered_id == "overview-tick")
+        return unless_same(overview_of(reader, desk), before, by_itself=ctx.triggered_id == "overview-tick")
 
     app.callback(
         Output("overview", "children"),
@@ -54,12 +55,12 @@ def register(app: Any, reader: Reader, desk: Desk) -> None:
     )(overview)
 
 
-def overview_of(desk: Desk) -> Children:
+def overview_of(reader: Reader, desk: Desk) -> Children:
     """The page, or the sentence that tells why there is none."""
     try:
         if not desk.views.all():
             return nothing_loaded()
-        found = sorted(desk.standings(), key=lambda one: -one.summary.late_now)
+        found = sorted(reader.standings(desk.clock), key=lambda one: -one.summary.late_now)
         lasting, waiting, now = desk.lasting(), desk.inbox(), desk.now()
     except GembascopeError as error:
         return problem(error)
@@ -67,7 +68,7 @@ def overview_of(desk: Desk) -> Children:
         html.P(_as_of(found, now), className="about"),
         _problem(desk),
         _tiles(found, lasting, waiting),
-        html.Div([_promises(found), _incidents(lasting, desk.now_of)], className="two"),
+        html.Div([_promises(found), _incidents(lasting, cache(desk.now_of))], className="two"),
     ]
 
 

@@ -38,6 +38,9 @@ REASON = {
     "failed_permanently": "failed for good",
     "dry_run": "dry run: nothing was done outside",
     "shadow": "shadow: nothing was done outside",
+    "duplicate": "it is open already",
+    "muted": "somebody muted it for a while",
+    "limit_reached": "as many are open as the playbook allows",
 }
 TOLD = {
     "Run opened": "It was opened",

@@ -50,17 +50,17 @@ def skeleton_of(state: PageState) -> list[Component]:
 
 def register(app: Any, reader: Reader, desk: Desk) -> None:
     def sla(search: str | None, path: str) -> Children:
-        return sla_of(desk, search) if path in PATHS else no_update
+        return sla_of(reader, desk, search) if path in PATHS else no_update
 
     app.callback(Output("sla", "children"), Input("url", "search"), State("url", "pathname"))(sla)
 
 
-def sla_of(desk: Desk, search: str | None) -> Children:
+def sla_of(reader: Reader, desk: Desk, search: str | None) -> Children:
     """The page, or the sentence that tells why there is none."""
     try:
         if not desk.views.all():
             return nothing_loaded()
-        found = _chosen(desk, parse(search))
+        found = _chosen(reader, desk, parse(search))
         if found is None:
             hint = "Add promises to its definition: what every case is promised, and by when."
             return empty("This process promises nothing yet", html.P(hint))
@@ -70,8 +70,8 @@ def sla_of(desk: Desk, search: str | None) -> Children:
         return problem(error, out if isinstance(error, InputError) else None)
 
 
-def _chosen(desk: Desk, state: PageState) -> Chosen | None:
-    every = desk.standings()
+def _chosen(reader: Reader, desk: Desk, state: PageState) -> Chosen | None:
+    every = reader.standings(desk.clock)
     found = [one for one in every if state.process in ("", one.process.id)]
     if state.process and not found:
         desk.views.view(state.process)  # tells when there is no such process

@@ -76,10 +76,14 @@ class Running:
             return int(connection.execute(asked).scalar_one())
 
 
-@pytest.fixture(params=KINDS)
+BOTH = pytest.mark.parametrize("running", KINDS, indirect=True)
+"""What is written to the state database here is written by parts that are tested on both: this is their wiring."""
+
+
+@pytest.fixture
 def running(request: pytest.FixtureRequest, warehouse: Warehouse, tenant: str, tmp_path: Path) -> Iterator[Running]:
     clock = FixedClock(START + timedelta(hours=10))
-    with empty_database(request.param, tmp_path) as found:
+    with empty_database(getattr(request, "param", "sqlite"), tmp_path) as found:
         settings = found.model_copy(update={"tenant": tenant})
         workspace = LocalWorkspace(settings, clock, warehouse)
         processes = workspace.views.processes
@@ -104,6 +108,7 @@ STUCK: list[tuple[str, float, str, str]] = [
 ]
 
 
+@BOTH
 def test_trouble_is_found_told_and_proposed_once(running: Running) -> None:
     running.send(*STUCK)
     for _ in range(3):
@@ -151,6 +156,7 @@ def test_what_is_cured_is_told_to_be_over(running: Running) -> None:
     assert running.count(OUTBOX) == 2
 
 
+@BOTH
 def test_killed_before_it_was_told_it_is_told_the_next_time(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     running.send(*STUCK)
 

@@ -13,6 +13,8 @@ from gembascope.commands.options import Home, Json, Tenant, console, print_json,
 from kernel.errors import UnreadableFile
 
 app = typer.Typer()
+SHOWN = 3
+"""Reasons why nothing was decided: they differ in their instants alone."""
 
 
 @app.command("backtest")
@@ -39,8 +41,10 @@ def backtest_(
     if json:
         return print_json(found)
     out = console()
-    for reason in found["not_learned"]:
+    for reason in found["not_learned"][:SHOWN]:
         out.print(f"not decided: {reason}", soft_wrap=True)
+    if len(found["not_learned"]) > SHOWN:
+        out.print(f"not decided for {len(found['not_learned']) - SHOWN:,} more reasons, which --json lists")
     if not found["found"]:
         return out.print(f"{found['rule']} would have found nothing at {found['instants']:,} instants")
     columns: list[render.Column] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -237,6 +237,26 @@ def test_who_may_what(opened: LocalWorkspace, service: str, people: Directory) -
         with pytest.raises(NotAllowed, match=message):
             workspace.post(f"/api/v1/runs/{run}/decisions", decision)
     program.close()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "behind TLS"])
+def test_a_person_decides_through_a_service(
+    opened: LocalWorkspace, people: Directory, clock: FixedClock, home: Path, secure: bool
+) -> None:
+    run = gs.Workspace(opened).propose(incident_of(opened), "pay").run_id
+    decision = {"step": "ask", "version": 1, "decision": "approve"}
+    person(people, "petra", Role.APPROVER)
+    door = rules(people, open_house=False, secure=secure)
+    desk = operations(opened, people.state).desk
+    app = create_app(opened.views, clock, door, upload_folder=home / "uploads", desk=desk)
+    with running(app) as url, closing(RemoteWorkspace(url, LOCAL)) as remote:
+        with pytest.raises(SignInRefused, match="not right"), remote.signed_in("petra", "wrong"):
+            pass
+        with remote.signed_in("petra", GOOD) as petra_herself:
+            assert petra_herself.get("/api/v1/decisions")["decisions"][0]["refusal"] is None
+            decided = petra_herself.post(f"/api/v1/runs/{run}/decisions", decision)
+        assert decided == {"outcome": "approved", "votes": 1, "needed": 1}
+    assert signed_in(opened) == 0
 
 
 @pytest.fixture

@@ -267,6 +267,7 @@ def command(
     person(people, "petra", Role.APPROVER)
     person(people, "vic", Role.VIEWER)
     monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("gembascope.home_api.Passwords", lambda **_: CHEAP)
     with ExitStack() as stack:
 
         def again(_: Any) -> LocalWorkspace:

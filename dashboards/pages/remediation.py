@@ -89,7 +89,7 @@ def remediation_of(desk: Desk, search: str | None) -> tuple[Children, str]:
         state = parse(search)
         if state.run:
             detail = desk.run(state.run)
-            waiting = [one for one in desk.inbox() if one.run.run_id == state.run]
+            waiting = desk.inbox(state.run)
             shown = _run(desk, state, detail, waiting)
             if any(one.refusal is None for one in waiting):  # there is a form: as long as nothing happens it stays
                 return shown, f"{detail.run.run_id} {len(detail.history)} {detail.run.status} {detail.run.changed_at}"

@@ -116,7 +116,8 @@ class DemoWorld:
         if not playbook.exists():
             playbook.parent.mkdir(parents=True, exist_ok=True)
             shipped = (SHIPPED / "refund_stuck.yaml").read_text(encoding="utf-8")
-            _replaced(playbook, shipped.replace("mode: automatic", "mode: manual  # in the demo a person proposes it"))
+            text = shipped.replace("mode: automatic", "mode: manual  # in the demo a person proposes it")
+            _replaced(playbook, text.replace("max_cases: 200,", "max_cases: 200, unpriced: true,"))
 
     @contextmanager
     def listening(self) -> Iterator[None]:

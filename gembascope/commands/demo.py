@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kernel.identity.directory import Directory
 
 app = typer.Typer()
-LATER = timedelta(minutes=15)
+LATER = timedelta(hours=1)
 """How long after the end of the logs the demo's clock begins: what happened meanwhile comes live at once."""
 
 

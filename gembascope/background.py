@@ -30,7 +30,7 @@ TURN_S = 1.0
 LOOK_EVERY_S = 30.0
 """Trouble also comes without events: time passes."""
 ANCHOR_EVERY_S = 60.0
-SHARE = 4
+SHARE = 2
 """Looking may take a part of the time: after a look that took long the next one waits so many times as long."""
 
 

@@ -47,6 +47,11 @@ SECRET = "demo-engine.secret"
 TAKEN = "demo-engine.sqlite"
 PEOPLE_FILE = "demo-people.json"
 MARK = "# Of the demo: written anew"
+IN_THE_DEMO = (
+    ("mode: automatic", "mode: manual  # in the demo a person proposes it"),
+    ("USD: 25000}}", "USD: 25000}, unpriced: true}  # some of its returns have no price"),
+)
+"""What the demo changes in the playbook that is shipped."""
 _CONNECTION = """# Of the demo: written anew each time that it is served, as its engine listens at another
 # port then. To keep a connection of your own, take this comment away.
 id: {name}
@@ -116,8 +121,9 @@ class DemoWorld:
         if not playbook.exists():
             playbook.parent.mkdir(parents=True, exist_ok=True)
             shipped = (SHIPPED / "refund_stuck.yaml").read_text(encoding="utf-8")
-            text = shipped.replace("mode: automatic", "mode: manual  # in the demo a person proposes it")
-            _replaced(playbook, text.replace("max_cases: 200,", "max_cases: 200, unpriced: true,"))
+            for usual, here in IN_THE_DEMO:
+                shipped = shipped.replace(usual, here)
+            _replaced(playbook, shipped)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -138,6 +144,8 @@ class DemoWorld:
                     log.warning("the demo's shop could not tell its events: %s", error)
                 over.wait(TURN_S)
 
+        self.tell(live)
+        live.drain()  # so that it is live already when trouble is first looked for
         self.tell(live)
         live.drain()  # so that it is live already when trouble is first looked for
         thread = threading.Thread(target=feed, name="demo-shop", daemon=True)

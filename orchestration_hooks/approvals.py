@@ -227,7 +227,8 @@ def _over(stake: Stake, limit: ApprovalLimit) -> str | None:
     if len(stake.cases) > limit.max_cases:
         return f"{len(stake.cases)} cases are more than the {limit.max_cases} you may approve at once"
     if stake.unpriced and not limit.unpriced:
-        return f"{stake.unpriced} of the cases have no price, and you may approve only what has one"
+        have = "case has" if stake.unpriced == 1 else "cases have"
+        return f"{stake.unpriced} {have} no price, and you may approve only what has one"
     for currency, total in stake.totals.items():
         if total > limit.max_money.get(currency, Decimal(0)):
             return f"{total} {currency} is more than the {limit.max_money.get(currency, 0)} {currency} you may approve"

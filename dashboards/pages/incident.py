@@ -273,7 +273,7 @@ def _row(row: dict[str, Any]) -> Component:
     return html.Tr(
         [
             html.Td(case, className="short"),
-            html.Td([name(row["title"], 140), " ", ended]),
+            html.Td([name(row["title"], 140), " ", ended], className="told"),
             html.Td(amount(row["value"], row["currency"]) if priced else "not priced", className="number"),
             html.Td(name(row["store"] or UNKNOWN), className="short"),
             html.Td(_evidence(row)),

@@ -246,7 +246,10 @@ def _row(state: PageState, row: dict[str, Any], now: datetime) -> Component:
                 amount(row["lost_per_hour"], row["currency"]) if row["lost_per_hour"] is not None else UNKNOWN,
                 className="number",
             ),
-            html.Td([name(row["last_activity"]), html.Span(f" for {age(row['last_at'], now)}", className="dim")]),
+            html.Td(
+                [name(row["last_activity"]), html.Span(f" for {age(row['last_at'], now)}", className="dim")],
+                className="told",
+            ),
         ]
     )
 

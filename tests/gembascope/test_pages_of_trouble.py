@@ -15,6 +15,7 @@ from dashboards.pages import incident, incidents, overview, remediation, sla
 from kernel.access import Grant, Principal, Role, acting_as
 from kernel.warehouse import Warehouse
 from kpis.sla import SlaState
+from orchestration_hooks.states import Mode
 
 RETURNS = "?process=return-to-refund"
 
@@ -109,6 +110,12 @@ def test_one_who_may_only_read_is_offered_no_button(at: Trouble) -> None:
     assert hidden
     assert not re.search("Propose this fix|I take it up|Try it dry", text(shown))
     assert "Sign in as an operator to propose it." in text(shown)
+
+
+def test_in_the_demo_a_person_proposes_and_may_agree_to_what_has_no_price(at: Trouble) -> None:
+    playbook = at.known.desk.playbooks()["refund_stuck"]
+    assert playbook.mode is Mode.MANUAL
+    assert [limit.unpriced for limit in playbook.limits.approvals] == [True]
 
 
 def test_without_trouble_the_pages_say_so(at: Trouble) -> None:

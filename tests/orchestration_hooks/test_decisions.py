@@ -75,7 +75,7 @@ def test_a_store_s_own_approver_may(world: World) -> None:
         ({"r1": "60", "r2": "40"}, "ann", None),
         ({"r1": "60", "r2": "40.01"}, "ann", "100.01 EUR is more than the 100 EUR"),
         ({"r1": "1", "r2": "1", "r3": "1"}, "ann", "3 cases are more than the 2"),
-        ({"r1": None}, "ann", "1 of the cases have no price"),
+        ({"r1": None}, "ann", "1 case has no price"),
         ({"r1": None, "r2": "1000.50"}, "boss", None),
         ({"r1": "1000.51"}, "boss", "more than the 1000.50 EUR"),
     ],

@@ -20,6 +20,7 @@ from logs import SOURCE, File, Happened, Told, frame, log, object_frame, process
 
 from kernel.clock import Clock
 from kernel.process import CaseAttribute, Population, ProcessDefinition, Target
+from kernel.promise import problems_of
 from kernel.warehouse import Warehouse
 from mining.bottlenecks import bottlenecks
 from mining.cases import ORDERS, case, case_part, cases
@@ -75,11 +76,12 @@ def definitions(draw: st.DrawFn) -> ProcessDefinition:
     takes: Literal["first", "last", "max"] = draw(st.sampled_from(("first", "last", "max")))
     excluded = draw(st.sampled_from(((), (Population(name="test", attribute="channel", values=("web",)),))))
     promises = draw(st.sampled_from(((), generated.PROMISES)))
+    ends = draw(st.sampled_from((("C",), ("B", "Ärger 2")) if promises else ((), ("C",))))
     return process(
         order=draw(generated.ORDERS),
-        end=draw(st.sampled_from((("C",), ("B", "Ärger 2")) if promises else ((), ("C",)))),
+        end=ends,
         calendar="berlin",
-        promises=promises,
+        promises=tuple(promise for promise in promises if not problems_of(promise, (), ends)),
         lifecycles=draw(st.sampled_from(((), (), ("", "complete")))),
         activities=(),
         targets=tuple(Target(source=one, target=other, within=within) for one, other in targets),

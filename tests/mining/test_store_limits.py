@@ -263,6 +263,15 @@ PAST_ASK = {
     ("ingest/export/log.py", "parts"): "under the filter that Scope was given; `_without_others` takes the rest",
     ("ingest/export/log.py", "objects"): "the same; `_told`",
     ("ingest/export/log.py", "_others"): "limited itself",
+    ("ingest/watermarks.py", "watermarks"): "how far the sources of a process are: no case",
+    ("kpis/standings.py", "completeness"): "the same",
+    ("kpis/as_of.py", "_told"): "whether anything is told live, and up to when: no case",
+    ("anomalies/finding_store.py", "figures"): "`stores` in the statement",
+    ("anomalies/finding_store.py", "of_incident"): "the same",
+    ("anomalies/missing_event.py", "named_events"): "of the detectors, which look for everybody",
+    ("anomalies/silence.py", "telling_minutes"): "the same: of a source, no case",
+    ("anomalies/watching.py", "__call__"): "the same",
+    ("orchestration_hooks/evaluating.py", "happened"): "of the engine, for cases of runs that are open",
     ("api/app.py", "readyz"): "SELECT 1",
 }
 """Function by function, how it is limited to stores. Whoever adds one says so here."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from api.app import create_app
 from gembascope import frames
 from gembascope.commands import backtest, decisions, findings, incidents, overview, playbooks, runs
 from gembascope.operations import operations
+from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace, RemoteWorkspace
 from kernel.access import Grant, Role
 from kernel.clock import FixedClock, SystemClock
@@ -183,10 +184,17 @@ def test_it_can_be_asked_where_an_event_loop_runs(opened: LocalWorkspace) -> Non
     assert asyncio.run(in_a_notebook()) == 0
 
 
-def test_without_a_service_what_is_due_is_done_once(opened: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_service_what_is_due_is_done_once(
+    opened: LocalWorkspace, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "at", datetime(2026, 6, 5, 14, tzinfo=timezone.utc))
     folder = opened.views.processes.folder.parent / "playbooks"
     text = (folder / "pay.yaml").read_text()
     (folder / "pay.yaml").write_text(text.replace("mode: manual", "mode: automatic"))
+    seen = {"id": "seen-5", "activity": "Seen", "occurred_at": "2026-06-05T13:00:00Z", "source": "shop"}
+    with taking_events(opened, background=False) as live:  # of loaded history alone nothing is done by itself
+        live.accept(json.dumps([seen | {"objects": [{"type": "case:returns", "id": "5"}]}]).encode())
+        live.drain()
     workspace = gs.Workspace(opened)
     workspace.detect()  # people are told, which opens the run, and it goes as far as it can
     assert workspace.runs()["status"].to_list() == ["waiting"]

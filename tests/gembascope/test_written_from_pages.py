@@ -71,7 +71,7 @@ def outsiders(at: Trouble, of: Door, role: Role) -> dict[str, tuple[Door, int]]:
     }
 
 
-def test_who_may_not_act_changes_nothing_from_the_page_of_an_incident(at: Trouble) -> None:
+def _who_may_not_act_changes_nothing_from_the_page_of_an_incident(at: Trouble) -> None:
     oskar = at.person("oskar", Grant(Role.OPERATOR))
     before = state_of(at)
     for who, (door, status) in outsiders(at, oskar, Role.OPERATOR).items():
@@ -84,7 +84,7 @@ def test_who_may_not_act_changes_nothing_from_the_page_of_an_incident(at: Troubl
             assert state_of(at) == before, (who, button)
 
 
-def test_who_may_act_does_and_who_asked_does_not_agree(at: Trouble) -> None:
+def _who_may_act_does_and_who_asked_does_not_agree(at: Trouble) -> None:
     """From the proposal to the decision, with everybody at the door who may not decide."""
     both = at.person("both", Grant(Role.OPERATOR), Grant(Role.APPROVER))
     for button, said in (("comment", ""), ("acknowledge", "It is in your hands now."), ("propose", "It is proposed")):
@@ -119,7 +119,7 @@ def test_who_may_act_does_and_who_asked_does_not_agree(at: Trouble) -> None:
     assert at.taken() == 0
 
 
-def test_a_clerk_who_pays_by_hand_meanwhile_ends_it_before_anything_is_sent(at: Trouble) -> None:
+def _a_clerk_who_pays_by_hand_meanwhile_ends_it_before_anything_is_sent(at: Trouble) -> None:
     """They paid while the decision waited: what is approved is looked at anew, and the engine is told nothing."""
     [waiting] = at.known.desk.inbox()
     incident = at.incident()
@@ -140,3 +140,10 @@ def test_a_clerk_who_pays_by_hand_meanwhile_ends_it_before_anything_is_sent(at: 
     assert (Status(run.status), run.reason) == (Status.DONE, "no_longer_needed")
     assert at.taken() == 0
     assert at.known.desk.incidents.line(incident).incident.state == "resolved"
+
+
+def test_from_the_page_of_an_incident_to_the_end_of_its_remedy(at: Trouble) -> None:
+    """One story, each part begins where the one before it ended."""
+    _who_may_not_act_changes_nothing_from_the_page_of_an_incident(at)
+    _who_may_act_does_and_who_asked_does_not_agree(at)
+    _a_clerk_who_pays_by_hand_meanwhile_ends_it_before_anything_is_sent(at)

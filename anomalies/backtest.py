@@ -95,8 +95,12 @@ def back_test(
     most: dict[datetime, int] = {}
     reasons: dict[str, None] = {}
     instants = 0
-    replayed = _missing if isinstance(rule, MissingEventRule) else _unusual
-    for moment in replayed(view, rule, _instants(since, until, every), around, relearn):  # type: ignore[arg-type]
+    asked = _instants(since, until, every)
+    if isinstance(rule, MissingEventRule):
+        moments = _missing(view, rule, asked, around, relearn)
+    else:
+        moments = _unusual(view, rule, asked, around, relearn)
+    for moment in moments:
         instants += 1
         day = moment.at.replace(hour=0, minute=0, second=0, microsecond=0)
         most[day] = max(most.get(day, 0), len(moment.findings))

@@ -201,7 +201,7 @@ class Incidents:
             raise _none_such(incident)
         return incident_of(row)
 
-    def all(self, *, states: Sequence[str] = (), process: str = "", most: int = 500) -> list[Incident]:
+    def all(self, *, states: Sequence[str] = (), process: str = "", most: int | None = None) -> list[Incident]:
         """Incidents, the severest first, then the one that has lasted longest, then by id; at most `most`."""
         asked = select(INCIDENTS).where(_COLUMNS.tenant == self._tenant)
         if states:
@@ -209,7 +209,9 @@ class Incidents:
         if process:
             asked = asked.where(_COLUMNS.process == process)
         with self._state.reading() as connection:
-            newest = asked.order_by(_COLUMNS.opened_at.desc()).limit(MOST_READ)
+            newest = asked.order_by(_COLUMNS.opened_at.desc())
+            if not states or "resolved" in states:  # what lasts is never left out
+                newest = newest.limit(MOST_READ)
             found = [incident_of(row) for row in connection.execute(newest)]
         found.sort(key=lambda one: (-one.severity.rank, one.since, one.id))
         return found[:most]

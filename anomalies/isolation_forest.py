@@ -6,7 +6,7 @@ forest that was kept needs neither scikit-learn, which takes seconds to import, 
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -109,18 +109,18 @@ class IsolationForest(Scorer):
         return self._state
 
 
-def _read_tree(grown: object) -> _Tree:
+def _read_tree(grown: Any) -> _Tree:
     """A tree of scikit-learn: the same cuts, and for each leaf the length of the path that ends there."""
-    left = np.asarray(grown.children_left)  # type: ignore[attr-defined]
-    right = np.asarray(grown.children_right)  # type: ignore[attr-defined]
-    rows = np.asarray(grown.n_node_samples)  # type: ignore[attr-defined]
+    left = np.asarray(grown.children_left)
+    right = np.asarray(grown.children_right)
+    rows = np.asarray(grown.n_node_samples)
     depth = np.zeros(left.size)
     for node in range(left.size):  # a child comes after its parent
         if left[node] >= 0:
             depth[[left[node], right[node]]] = depth[node] + 1
     lengths = np.where(left < 0, depth + _still_to_go(rows), 0.0)
-    columns = np.where(left < 0, 0, np.asarray(grown.feature))  # type: ignore[attr-defined]
-    thresholds = np.where(left < 0, 0.0, np.asarray(grown.threshold))  # type: ignore[attr-defined]
+    columns = np.where(left < 0, 0, np.asarray(grown.feature))
+    thresholds = np.where(left < 0, 0.0, np.asarray(grown.threshold))
     return _Tree(
         columns=[int(value) for value in columns],
         thresholds=[float(value) for value in thresholds],

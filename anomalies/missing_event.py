@@ -192,7 +192,7 @@ def _source_silent(
         process=process,
         case_id="",
         store="",
-        cause=f"{Kind.SOURCE_SILENT}/{rule.source}",
+        cause=f"{Kind.SOURCE_SILENT}/{process}/{rule.source}",
         anchor=heard.isoformat(),
         severity=rule.silent_severity,
         title=f"{rule.source} tells nothing since {heard:%Y-%m-%d %H:%M} UTC; {_counted(len(cases))} for {rule.expect}",

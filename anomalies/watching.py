@@ -63,7 +63,7 @@ class Watch:
         found = missing_events(view, rule, expected, silence, around)
         title = f"No {rule.expect} after {rule.after}"
         named = [replace(one, cause_title=title) if one.case_id else one for one in found.findings]
-        detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule, around.now))
+        detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule, around))
         return Watched(detected, found.undecided, 0, found.not_learned)
 
     def _unusual(self, view: ProcessView, rule: UnusualCaseRule, around: Circumstances) -> Watched:
@@ -107,17 +107,22 @@ def _usual_silence(view: ProcessView, rule: MissingEventRule, now: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    """How cases ended that miss an event no more: it came, or it is awaited no longer. Of others the trouble lasts:
-    that their source is silent by now, or that longer waits are usual, is no answer."""
+    """How cases ended that miss an event no more: it came, or it is awaited no longer; and sources, that told again. Of
+    others the trouble lasts: that a source is silent by now, or that longer waits are usual, is no answer."""
 
     view: ProcessView
     rule: MissingEventRule
-    now: datetime
+    around: Circumstances
 
     def __call__(self, gone: Sequence[OpenFinding]) -> Ways:
+        heard = self.around.told_until(self.rule.source)[1]
         waits = [OpenWait(one.id, one.case_id, _instant(one.anchor), one.since) for one in gone if one.case_id]
-        ended = ended_waits(self.view, self.rule, waits, self.now)
-        sources: Ways = {one.id: (CURED, None) for one in gone if not one.case_id}  # they tell again
+        ended = ended_waits(self.view, self.rule, waits, self.around.now)
+        sources: Ways = {
+            one.id: (CURED, None)
+            for one in gone
+            if not one.case_id and heard is not None and heard > _instant(one.anchor)
+        }
         return sources | {one.finding_id: (one.how, one.ended_at) for one in ended}
 
 

@@ -15,10 +15,6 @@ def amount(value: Decimal, currency: str) -> str:
     return f"{currency} {value:,.0f}" if abs(value) >= 1_000 else f"{currency} {value:,.2f}"
 
 
-def full_amount(value: Decimal, currency: str) -> str:
-    return f"{currency} {value:,.2f}"
-
-
 def sums(values: Mapping[str, Decimal], unpriced: int = 0) -> str:
     """`EUR 4,210 + SEK 300.00`, and how many cases have no price; UNKNOWN where there is neither."""
     told = [amount(value, currency) for currency, value in sorted(values.items()) if value]

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gembascope.sdk import Process, Workspace, connect
+    from gembascope.process import Process
+    from gembascope.sdk import Workspace, connect
 
 __all__ = ["Process", "Workspace", "connect"]
 

@@ -112,6 +112,8 @@ def _document(answer: httpx.Response) -> Document:
 
 
 def _made(kind: type[GembascopeError], detail: str) -> GembascopeError:
+    if kind is errors.EgressError:
+        return errors.EgressError("", detail)
     if kind is not errors.DefinitionError:
         return kind(detail)
     found: list[Any] = [re.fullmatch(r"(.*?):(\d+): (.*)", line) for line in detail.splitlines()]

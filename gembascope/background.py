@@ -10,11 +10,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
+from api.touched import touched
 from gembascope.operations import Operations
 from ingest.live import LiveIngest, LoadedStep
 from kernel.audit.anchors import anchor
@@ -58,9 +59,12 @@ class Background:
 
     def noticed(self, step: LoadedStep) -> None:
         """Events were loaded and their processes brought up to date."""
+        self._touch(step.object_types)
+
+    def _touch(self, object_types: Collection[str] | None) -> None:
         with self._lock:
             if self._touched is not None:
-                self._touched = None if step.object_types is None else self._touched | set(step.object_types)
+                self._touched = None if object_types is None else self._touched | set(object_types)
         self._arrived.set()
 
     def start(self, live: LiveIngest | None) -> None:
@@ -90,9 +94,11 @@ class Background:
         arrived = self._arrived.is_set()
         self._arrived.clear()
         with self._lock:
-            touched, self._touched = self._touched, set()
-        if arrived:
-            self._safely("runs that wait were not told of new events", lambda: self._look_again(touched))
+            changed, self._touched = self._touched, set()
+        if arrived and not self._safely(
+            "runs that wait were not told of new events", lambda: self._look_again(changed)
+        ):
+            self._touch(changed)
         if at_s >= self._next_look_at and (arrived or at_s >= self._looked_at + LOOK_EVERY_S):
             begun_s = time.monotonic()
             self._safely("trouble was not looked for", self._look)
@@ -108,9 +114,8 @@ class Background:
 
     def _look_again(self, object_types: set[str] | None) -> None:
         operations = self._operations
-        for definition in operations.desk.views.processes.all().values():
-            if object_types is None or definition.links or definition.object_type in object_types:
-                operations.engine.controls.look_again(definition.id)
+        for definition in touched(operations.desk.views.processes, object_types)[0]:
+            operations.engine.controls.look_again(definition.id)
 
     def _look(self) -> None:
         self._operations.detection.run()
@@ -141,13 +146,15 @@ class Background:
             self._safely("messages were not delivered", self._deliverer.deliver_due)
             self._stopping.wait(TURN_S)
 
-    def _safely(self, what: str, work: Callable[[], object]) -> None:
+    def _safely(self, what: str, work: Callable[[], object]) -> bool:
         try:
             work()
+            return True
         except GembascopeError as error:
             log.warning("%s: %s", what, error)
         except Exception:
             log.exception("%s", what)
+        return False
 
 
 @contextmanager

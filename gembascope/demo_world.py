@@ -83,6 +83,7 @@ class DemoEngine(Engine):
             self._shop.pay([case.case_id for case in trigger.cases], self._now_clock.now())
         except GembascopeError as error:
             log.warning("the demo's engine cannot pay: %s", error)
+            return False
         return True
 
 
@@ -144,8 +145,6 @@ class DemoWorld:
                     log.warning("the demo's shop could not tell its events: %s", error)
                 over.wait(TURN_S)
 
-        self.tell(live)
-        live.drain()  # so that it is live already when trouble is first looked for
         self.tell(live)
         live.drain()  # so that it is live already when trouble is first looked for
         thread = threading.Thread(target=feed, name="demo-shop", daemon=True)

@@ -22,7 +22,7 @@ from ingest.events_json import Sent
 from ingest.spool_payload import written
 from ingest.spool_tables import ENTRIES, LOADERS, TOTALS, make_tables
 from kernel.clock import Clock
-from kernel.errors import GembascopeError, SpoolFull
+from kernel.errors import GembascopeError, SpoolFull, StateError
 from kernel.settings import Settings
 from kernel.state.database import State
 
@@ -138,6 +138,10 @@ class Spool:
         except GembascopeError as error:
             for offer in group:
                 offer.error = error
+        except BaseException as error:  # nothing was kept: nobody who came along gets a receipt
+            for offer in group:
+                offer.error = StateError(f"the events were not kept: {type(error).__name__}")
+            raise
         finally:
             for offer in group:
                 offer.done = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _NEVER = [
     ip_network(text)
@@ -105,5 +105,5 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     return found
 
 
-def _within(address: IPv4Address | IPv6Address, networks: Iterable[object]) -> bool:
-    return any(address in network for network in networks)  # type: ignore[operator]
+def _within(address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    return any(address in network for network in networks)

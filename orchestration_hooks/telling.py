@@ -12,7 +12,7 @@ from datetime import datetime
 
 from anomalies.incident import Incident
 from anomalies.incident_desk import IncidentLine
-from kernel.errors import GembascopeError
+from kernel.errors import GembascopeError, NotFound
 from kernel.findings import Severity
 from kernel.state.database import State
 from kpis.as_of import is_live
@@ -32,14 +32,18 @@ def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str,
     """
     opened: dict[str, Mapping[tuple[str, str], Opened]] = {}
     for incident in desk.incidents.incidents.untold():
-        line = desk.incidents.line(incident.id)
-        what, live = news_state(incident), _live(desk, incident.process)
-        if what in BEGINS and live:  # of the past nothing is done by itself
-            opened[incident.id] = desk.engine.opening.consider(desk.playbooks().values(), [subject_of(line, desk.link)])
-        told = news(line, what, backfill=not live)
-        with state.writing() as connection:
-            alerter.take(connection, told, now)
-            desk.incidents.incidents.told(connection, incident)
+        try:
+            line = desk.incidents.line(incident.id)
+            what, live = news_state(incident), _live(desk, incident.process)
+            if what in BEGINS and live:  # of the past nothing is done by itself
+                subjects = [subject_of(line, desk.link)]
+                opened[incident.id] = desk.engine.opening.consider(desk.playbooks().values(), subjects)
+            told = news(line, what, backfill=not live)
+            with state.writing() as connection:
+                alerter.take(connection, told, now)
+                desk.incidents.incidents.told(connection, incident)
+        except GembascopeError as error:  # it is told at the next turn, and keeps no other one waiting
+            log.warning("nobody was told of incident %s: %s", incident.id, error)
     with state.writing() as connection:
         alerter.flush(connection, now)
     return opened
@@ -82,6 +86,5 @@ def news(line: IncidentLine, what: NewsState, *, backfill: bool) -> IncidentNews
 def _live(desk: Desk, process: str) -> bool:
     try:
         return is_live(desk.views.view(process))
-    except GembascopeError as error:
-        log.warning("whether %s is live cannot be told: %s", process, error)
+    except NotFound:  # the process is gone, and its incidents are of the past
         return False

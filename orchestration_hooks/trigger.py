@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic.json_schema import JsonSchemaMode
 
 Short = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[Short, StringConstraints(min_length=1)]
@@ -88,11 +89,12 @@ class Alert(_Document):
 def schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas, by the name of their file in `schemas/`."""
     found = {}
-    for name, model, mode in (
+    files: list[tuple[str, type[BaseModel], JsonSchemaMode]] = [
         ("trigger.v1.json", Trigger, "serialization"),
         ("callback.v1.json", Callback, "validation"),
         ("alert.v1.json", Alert, "serialization"),
-    ):
-        schema = model.model_json_schema(mode=mode)  # type: ignore[arg-type]
+    ]
+    for name, model, mode in files:
+        schema = model.model_json_schema(mode=mode)
         found[name] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return found

@@ -7,6 +7,7 @@ again if there is nothing to do.
 from __future__ import annotations
 
 import json
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,8 @@ from orchestration_hooks.situation import Stake, Subject, Verdict
 from orchestration_hooks.states import PRETENDED, Activity, Mode, Reason, StepStatus, WaitKind, WaitOutcome
 from orchestration_hooks.templates import text
 from orchestration_hooks.tools import Tools
+
+log = logging.getLogger("gembascope.waiting")
 
 WAIT = select(RUN_WAITS).where(
     RUN_WAITS.c.tenant == bindparam("for_tenant"),
@@ -180,7 +183,8 @@ def _happened(tools: Tools, run: Run, wanted: set[str], activity: str) -> set[st
     try:
         subject = Subject(**run.context["subject"])
         return tools.evaluator.happened(subject, wanted, activity, run.row.opened_at) & wanted
-    except GembascopeError:
+    except GembascopeError as error:
+        log.warning("run %s: whether %s happened cannot be read: %s", run.id, activity, error)
         return set()  # it is looked again, and the deadline stays
 
 

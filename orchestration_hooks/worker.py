@@ -68,9 +68,13 @@ class Worker:
                     self._engine.driver.drive(run)
                 finally:
                     with self._lock:
-                        self._held.pop(run.id, None)
+                        if self._held.get(run.id) is run:  # another thread may have taken it again by now
+                            del self._held[run.id]
             except StateUnavailable as error:
                 log.warning("the state database does not answer (%s); trying again", error.reason)
+                self._stop.wait(self._idle_s)
+            except Exception:
+                log.exception("a run could not be moved; it is taken again when its lease runs out")
                 self._stop.wait(self._idle_s)
         self._give_back()
 

@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from kernel.errors import NotFound
-from simulator.return_to_refund import ReturnsLog
 from simulator.returns_day import DAY_EVENTS, TRAITS, date_of, returns_of
 from simulator.returns_numbers import LONGEST_LIFE, RETURN_STEPS, ReturnsPlan
 
@@ -24,14 +23,6 @@ CLERK = "clerk-02"
 """Who pays by hand, in the payments provider's own pages."""
 
 Event = dict[str, Any]
-
-
-def continue_from(log: ReturnsLog, *, since: datetime | None = None) -> ReturnsShop:
-    """The shop of a log from where the log ends, or from `since` on if that is later.
-
-    A `since` a little before what was told last is the safe one: events told again have the ids that they had.
-    """
-    return ReturnsShop(log.plan, since=max(log.plan.end, since or log.plan.end))
 
 
 def canonical(events: pl.DataFrame) -> list[Event]:

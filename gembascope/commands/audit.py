@@ -19,6 +19,7 @@ from kernel.audit import chain as chains
 from kernel.audit.reading import AuditReader
 from kernel.audit.records import HEAD, KEYS, ExportedAudit, StoredAudit
 from kernel.audit.signing import (
+    PUBLIC_KEYS,
     PublicKeys,
     head_text,
     key_id,
@@ -134,12 +135,12 @@ def keys_(out: Out = None, home: Home = None) -> None:
 @app.command("rotate-key")
 def rotate(home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
     """Sign with a new key from now on. Heads that the old one signed stay verifiable."""
-    with opened(home, tenant) as (audit, state, settings):
+    # No key changes where that cannot be written down.
+    with opened(home, tenant) as (audit, state, settings), state.writing() as connection:
         old, new = rotate_key(settings)
-        with state.writing() as connection:
-            about = {"old_key_id": old, "new_key_id": new}
-            at = SystemClock().now()
-            chains.append(connection, audit.tenant, "audit", kind="audit_key_changed", actor=BY, body=about, at=at)
+        about = {"old_key_id": old, "new_key_id": new}
+        at = SystemClock().now()
+        chains.append(connection, audit.tenant, "audit", kind="audit_key_changed", actor=BY, body=about, at=at)
     if json:
         return print_json(about)
     return console().print(f"Heads are signed with {new} now. `gembascope audit keys` has both.", soft_wrap=True)
@@ -149,7 +150,7 @@ def _trusted(given: list[Path] | None, settings: Settings, folder: Path) -> Publ
     """The keys that were named, else those of this home, else those of the export: told, as they prove little."""
     if given:
         return read_keys(given)
-    if (settings.home.expanduser() / "audit-keys").is_dir():
+    if (settings.home.expanduser() / PUBLIC_KEYS).is_dir():
         return public_keys(settings)
     found = read_keys([folder / KEYS])
     names = ", ".join(key_id(one) for one in found.values())

@@ -103,7 +103,7 @@ def test_a_source_that_is_dead_overnight_alarms_once(warehouse: Warehouse, clock
     assert (finding.severity, finding.case_id) == (Severity.CRITICAL, "")
     assert finding.title == "payments tells nothing since 2024-03-04 21:00 UTC; 5 cases wait for Payment confirmed"
     assert finding.evidence.parameters["cases_waiting"] == "5"
-    assert finding.cause == "source_silent/payments"
+    assert finding.cause == f"source_silent/{finding.process}/payments"
     line.at("31h", AUTHORISED, "at 31h")
     [again] = line.expect("40h", "source_silent payments")
     assert again.id == finding.id

@@ -193,3 +193,39 @@ def test_a_part_that_fails_stops_no_other(running: Running) -> None:
     assert (running.count(OUTBOX), running.count(RUNS)) == (1, 1)
     tell(running.known.desk, running.known.state, running.known.alerter(), running.clock.now())
     assert running.count(OUTBOX) == 1
+
+
+def test_news_that_could_not_be_passed_on_are_passed_on_at_the_next_turn(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another definition is wrong: that is no fault of the events."""
+    told: list[str] = []
+
+    def look_again(process: str) -> None:
+        if not told:
+            told.append("refused")
+            raise StateError("the state database does not answer")
+        told.append(process)
+
+    monkeypatch.setattr(running.known.engine.controls, "look_again", look_again)
+    (running.known.desk.views.processes.folder / "torn.yaml").write_text("id: [", encoding="utf-8")
+    running.send(*STUCK)
+    running.turn()
+    assert told == ["refused"]
+    running.turn()
+    assert "refunds" in told[1:]
+
+
+def test_what_cannot_be_read_is_told_later_and_not_taken_for_history(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Any) -> bool:
+        raise StateError("the warehouse does not answer")
+
+    running.send(*STUCK)
+    with monkeypatch.context() as broken:
+        broken.setattr(telling, "is_live", away)
+        running.turn()
+    assert running.known.incidents.all()[0].told == ""
+    running.turn()
+    assert (running.count(OUTBOX), running.count(RUNS)) == (1, 1)

@@ -123,10 +123,10 @@ def test_a_mapping_that_is_none_is_refused(local: gs.Workspace) -> None:
 def test_all_cases_come_page_by_page(
     local: gs.Workspace, remote: gs.Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gembascope import sdk
+    from gembascope import process
 
     whole = local.process("orders").cases(limit=None)
-    monkeypatch.setattr(sdk, "MAX_PAGE", 2)
+    monkeypatch.setattr(process, "MAX_PAGE", 2)
     for workspace in (local, remote):
         orders = workspace.process("orders")
         assert_frame_equal(orders.cases(limit=None), whole)

@@ -290,3 +290,19 @@ def test_objects_and_links_follow_their_events() -> None:
     assert part.events["source_event_id"].to_list() == ["e3", "e4"]
     assert part.objects.select("id", "row").rows() == [("3", 0), ("4", 1)]
     assert part.links.select("to_id", "row").rows() == [("3", 0), ("4", 1)]
+
+
+def test_an_error_nobody_thought_of_gives_nobody_a_receipt(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests share a transaction: all of a group are told, not only the one that wrote."""
+
+    def breaks(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(spool, "_write_for", breaks)
+    with ThreadPoolExecutor(4) as pool:
+        with spool._turn:  # they come together
+            sent = [pool.submit(spool.accept, TENANT, parts(body(event(f"e{number}")))) for number in range(4)]
+            while len(spool._queue) < len(sent):
+                pass
+        answers = [one.exception() for one in sent]
+    assert [type(answer) for answer in answers if not isinstance(answer, MemoryError)] == [StateError] * 3

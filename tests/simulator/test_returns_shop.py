@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kernel.errors import NotFound
 from simulator.return_to_refund import ReturnsLog, return_to_refund
 from simulator.returns_day import returns_of
-from simulator.returns_shop import ReturnsShop, canonical, continue_from
+from simulator.returns_shop import ReturnsShop, canonical
 
 END = datetime(2026, 3, 31, 18, tzinfo=timezone.utc)
 UNTIL = END + timedelta(days=6)
@@ -30,7 +30,7 @@ def log() -> ReturnsLog:
 
 @pytest.fixture(scope="module")
 def told(log: ReturnsLog) -> list[dict[str, Any]]:
-    return continue_from(log).step(UNTIL)
+    return ReturnsShop(log.plan, since=log.plan.end).step(UNTIL)
 
 
 def at(event: dict[str, Any]) -> datetime:
@@ -54,7 +54,7 @@ def test_log_and_shop_are_two_pieces_of_the_same_lives(log: ReturnsLog, told: li
 @settings(max_examples=examples(4), deadline=None)
 def test_however_time_is_cut_the_same_is_told(log: ReturnsLog, told: list[dict[str, Any]], cuts: list[int]) -> None:
     """Also where an instant is asked for that has passed: then nothing is told."""
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     pieces = [shop.step(END + timedelta(minutes=minutes)) for minutes in cuts]
     pieces.append(shop.step(UNTIL))
     assert [event for piece in pieces for event in piece] == told
@@ -65,11 +65,13 @@ def test_however_time_is_cut_the_same_is_told(log: ReturnsLog, told: list[dict[s
 @settings(max_examples=examples(3), deadline=None)
 def test_a_shop_that_starts_anew_tells_the_rest(log: ReturnsLog, told: list[dict[str, Any]], minutes: int) -> None:
     since = END + timedelta(minutes=minutes)
-    assert continue_from(log, since=since).step(UNTIL) == [event for event in told if at(event) > since]
+    assert ReturnsShop(log.plan, since=max(log.plan.end, since)).step(UNTIL) == [
+        event for event in told if at(event) > since
+    ]
 
 
 def test_many_who_step_at_once_are_told_everything_once(log: ReturnsLog, told: list[dict[str, Any]]) -> None:
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     with ThreadPoolExecutor(4) as threads:
         pieces = threads.map(lambda hours: shop.step(END + timedelta(hours=hours)), range(0, 6 * 24 + 1, 3))
         ids = sorted(event["id"] for piece in pieces for event in piece)
@@ -85,7 +87,7 @@ def test_after_the_end_refunds_are_healthy(log: ReturnsLog, told: list[dict[str,
 
 
 def test_what_is_sent_again_is_paid_before_the_eyes_of_the_viewer(log: ReturnsLog) -> None:
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     now = END + timedelta(hours=1, seconds=0.4)
     before = {event["id"] for event in shop.step(now)}
     assert shop.pay(stuck(log), now) == stuck(log)
@@ -106,7 +108,7 @@ def test_what_is_sent_again_is_paid_before_the_eyes_of_the_viewer(log: ReturnsLo
 
 
 def test_after_all_are_paid_nothing_is_stuck(log: ReturnsLog) -> None:
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     shop.pay(stuck(log), END + timedelta(hours=1))
     later = shop.step(UNTIL)
     confirmed = [e["objects"][0]["id"] for e in later if e["activity"] == "Payment confirmed"]
@@ -115,7 +117,7 @@ def test_after_all_are_paid_nothing_is_stuck(log: ReturnsLog) -> None:
 
 
 def test_nothing_is_paid_twice(log: ReturnsLog) -> None:
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     first, *others = stuck(log)
     now = END + timedelta(minutes=5)
     assert shop.pay_by_hand(first, now)
@@ -134,7 +136,7 @@ def test_nothing_is_paid_twice(log: ReturnsLog) -> None:
 
 
 def test_a_healthy_refund_is_not_paid_again(log: ReturnsLog) -> None:
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     paid = log.events.filter(pl.col("activity") == "Payment confirmed")["return_id"][0]
     coming = log.events["return_id"][-1]
     assert shop.pay([paid, coming], END) == []
@@ -148,7 +150,7 @@ def test_a_refund_is_not_stuck_before_it_is_authorised(log: ReturnsLog) -> None:
 
 @pytest.mark.parametrize("wrong", ["RT-260331-9999", "RT-250101-0001", "SO-100001", ""])
 def test_who_pays_an_unknown_return_pays_nothing(log: ReturnsLog, wrong: str) -> None:
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     with pytest.raises(NotFound, match=f"no return {wrong}"):
         shop.pay([*stuck(log), wrong], END)
     assert not [event for event in shop.step(END + timedelta(minutes=1)) if event["source"] == "payments"]
@@ -157,7 +159,7 @@ def test_who_pays_an_unknown_return_pays_nothing(log: ReturnsLog, wrong: str) ->
 
 def test_paying_the_same_again_in_a_new_shop_gives_the_same_ids(log: ReturnsLog) -> None:
     def resent(now: datetime) -> list[dict[str, Any]]:
-        shop = continue_from(log)
+        shop = ReturnsShop(log.plan, since=log.plan.end)
         shop.pay(stuck(log), now)
         return [event for event in shop.step(UNTIL) if event["id"].endswith("-resent")]
 
@@ -184,7 +186,7 @@ def test_events_are_told_in_the_canonical_form(log: ReturnsLog, told: list[dict[
 
 def test_naive_instants_are_refused(log: ReturnsLog) -> None:
     naive = datetime(2026, 4, 1)  # noqa: DTZ001
-    shop = continue_from(log)
+    shop = ReturnsShop(log.plan, since=log.plan.end)
     for wrong in (lambda: ReturnsShop(log.plan, since=naive), lambda: shop.step(naive), lambda: shop.pay([], naive)):
         with pytest.raises(ValueError, match="time zone"):
             wrong()

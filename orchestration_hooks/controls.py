@@ -178,7 +178,8 @@ class Controls:
             run.context = {name: found for name, found in run.context.items() if name != "in_doubt"}
             if done:
                 run.context = {**run.context, "settled": doubt}
-            entry.step("", StepStatus.STARTED, in_doubt=0)
+            # what was done stands from now on, so that it is undone too when the run is cancelled before it moves
+            entry.step("", StepStatus.DONE if done else StepStatus.STARTED, in_doubt=0)
             entry.tell(Activity.SETTLED, {"done": done, "reason": reason}, actor=principal.id)
             entry.changes |= {"status": Status.READY.value, "wake_at": entry.lease_now, "attempt": 0}
 

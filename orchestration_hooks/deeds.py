@@ -71,7 +71,7 @@ def act(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> N
             if request is None:
                 limiting.release(entry.connection, tools, over, key)
     else:
-        request = _request(tools, book, run, playbook, step)
+        request = _request(tools, book, run, playbook, step, over)
     if request is not None:
         _attempt(tools, book, run, playbook, step, request, over, in_doubt)
 
@@ -131,12 +131,13 @@ def _begin(
     return request
 
 
-def _request(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> dict[str, Any] | None:
-    """What a step sends that changes nothing: it is not written down before."""
+def _request(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step, over: str) -> dict[str, Any] | None:
+    """What a step sends that changes nothing: it is not written down before. None when it cannot be made."""
     try:
         return request_of(run, step)
     except Unfit as error:
         with book.entry(run) as entry:
+            limiting.release(entry.connection, tools, over, key_of(run.id, run.step_id, run.visit))
             fail(entry, playbook, step, "template", str(error))
         return None
 

@@ -13,7 +13,7 @@ from orchestration_hooks.entry import Run
 from orchestration_hooks.library import Library
 from orchestration_hooks.moves import again_later, bury, finish, go, undo
 from orchestration_hooks.playbook import Playbook
-from orchestration_hooks.playbook_steps import Step
+from orchestration_hooks.playbook_steps import Retry, Step
 from orchestration_hooks.states import Reason, Status
 from orchestration_hooks.tools import Tools
 from orchestration_hooks.undoing import undo_next
@@ -31,7 +31,7 @@ class Driver:
         """Move the run until it waits, ends, holds or is somebody else's.
 
         A mistake in a step, ours or that of a definition, is an attempt that failed: the run is tried again later, and
-        at last becomes a dead letter. No run keeps a worker from the others.
+        at last becomes a dead letter; at once where its playbook cannot be read. No run keeps a worker from the others.
 
         Raises
         ------
@@ -83,12 +83,24 @@ class Driver:
 
     def _stumbled(self, run: Run, name: str) -> None:
         try:
-            playbook = self._library.get(run.row.playbook_hash)
-            step = playbook.step(run.step_id)
+            retry = self._retry(run)
             with self._book.entry(run) as entry:
-                if run.attempt >= step.retry.attempts:
+                if retry is None or run.attempt >= retry.attempts:
                     bury(entry, "error", f"{name}; the log says more")
                 else:
-                    again_later(entry, run, step.retry, self._tools.seed)
+                    again_later(entry, run, retry, self._tools.seed)
         except LeaseLost:
             log.warning("run %s: its lease was lost", run.id)
+        except StateUnavailable:
+            raise
+        except Exception:
+            log.exception("run %s: that it failed could not be recorded; it is taken again after its lease", run.id)
+
+    def _retry(self, run: Run) -> Retry | None:
+        """How the step is tried again; None where its playbook, or the step in it, is what is wrong."""
+        try:
+            return self._library.get(run.row.playbook_hash).step(run.step_id).retry
+        except StateUnavailable:
+            raise
+        except Exception:
+            return None  # which `drive` has logged: it reads the same first

@@ -130,8 +130,8 @@ class Entry:
         """Write the row of the step and visit that the run is at, over what it says already. `first`: it says nothing
         yet, which whoever calls knows."""
         run = self.run
-        if status not in (StepStatus.STARTED, StepStatus.WAITING):
-            values.setdefault("ended_at", self.now)
+        over = status not in (StepStatus.STARTED, StepStatus.WAITING)
+        values.setdefault("ended_at", self.now if over else None)
         values = {"status": status.value, "attempt": run.attempt, **values}
         if first or not self.connection.execute(WRITE_STEP, self._here | values).rowcount:
             new = {

@@ -106,9 +106,7 @@ def _approved(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step
     situation = look(tools, run)
     with book.entry(run) as entry:
         entry.run.context = {**entry.run.context, "approved": asked}
-        if situation.verdict is Verdict.UNREADABLE:
-            hold(entry, situation.note)
-        elif may_go_on(entry, playbook, situation):
+        if may_go_on(entry, playbook, situation):
             entry.step(step.kind, StepStatus.DONE, output='{"decision": "approved"}')
             onward(entry, playbook)
             begin_next(entry, tools, playbook)
@@ -164,28 +162,32 @@ def event(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step, aw
     wanted = set(run.context.get("case_ids", []))
     found = _happened(tools, run, wanted, awaits.activity)
     with book.entry(run) as entry:
+        overdue = wait.deadline <= entry.now
         if found == wanted:
             entry.close_wait(WaitOutcome.ARRIVED)
-            entry.step(step.kind, StepStatus.DONE, output=encoded({"cases": sorted(found)}))
-            entry.tell(Activity.RECOVERED, {"activity": awaits.activity, "cases": len(found)})
+            entry.step(step.kind, StepStatus.DONE, output=encoded({"cases": sorted(wanted)}))
+            entry.tell(Activity.RECOVERED, {"activity": awaits.activity, "cases": len(wanted)})
             onward(entry, playbook)
-        elif wait.deadline <= entry.now:
+        elif overdue and found is not None:
             _expired(entry, playbook, step, missing=len(wanted - found))
+        elif overdue:
+            hold(entry, f"whether {awaits.activity} happened in time cannot be read")
         else:
             entry.park(min(wait.deadline, entry.now + tools.look_every))
 
 
-def _happened(tools: Tools, run: Run, wanted: set[str], activity: str) -> set[str]:
-    """Where it happened since the run was opened. Without cases it has happened when the trouble is cured."""
+def _happened(tools: Tools, run: Run, wanted: set[str], activity: str) -> set[str] | None:
+    """Where it happened since the run was opened; None when that cannot be read. Without cases it has happened when the
+    trouble is cured."""
     if not wanted:
-        cured = look(tools, run).verdict is Verdict.CURED
-        return set() if cured else {""}
+        verdict = look(tools, run).verdict
+        return None if verdict is Verdict.UNREADABLE else set() if verdict is Verdict.CURED else {""}
     try:
         subject = Subject(**run.context["subject"])
         return tools.evaluator.happened(subject, wanted, activity, run.row.opened_at) & wanted
     except GembascopeError as error:
         log.warning("run %s: whether %s happened cannot be read: %s", run.id, activity, error)
-        return set()  # it is looked again, and the deadline stays
+        return None
 
 
 def callback(tools: Tools, book: Book, run: Run, playbook: Playbook, step: Step) -> None:

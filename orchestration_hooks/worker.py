@@ -32,6 +32,8 @@ class Worker:
         self._held: dict[str, Run] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._idle = threading.Event()
+        """Set once nothing is under way any more: until then leases are renewed, also of a worker that stops."""
 
     def run_due(self) -> int:
         """Move everything that is due now, in this thread; how many runs were moved. For tests and commands."""
@@ -50,7 +52,7 @@ class Worker:
             thread.start()
         for thread in threads:
             thread.join()
-        self._stop.set()
+        self._idle.set()
         keeper.join()
 
     def stop(self) -> None:
@@ -90,13 +92,15 @@ class Worker:
     def _keep(self) -> None:
         """Renew the leases in time, of runs under way and of those in line."""
         pause_s = self._engine.tools.lease.total_seconds() / 3
-        while not self._stop.wait(pause_s):
+        while not self._idle.wait(pause_s):
             with self._lock:
                 held = list(self._held)
             try:
                 renew(self._engine.tools, self.name, held)
             except StateUnavailable as error:
                 log.warning("leases could not be renewed (%s)", error.reason)
+            except Exception:
+                log.exception("leases could not be renewed; trying again")
 
     def _give_back(self) -> None:
         with self._lock:

@@ -159,6 +159,17 @@ def test_payments_that_do_not_come_are_handed_over_to_people(opened: World) -> N
     assert opened.row().reason == "handed_over"
 
 
+def test_payments_that_cannot_be_read_at_the_end_of_their_time_are_not_missing(opened: World) -> None:
+    opened.decide(step="approve")
+    opened.expect("0m", "Approved", "Triggered")
+    opened.engine.controls.callback(key(opened), {"status": "done"}, dedup_key="a", actor="engine")
+    opened.expect("1m", "Callback received", "Waiting for event")
+    opened.evaluator.paid, opened.evaluator.readable = {"r1", "r2"}, False
+    opened.expect("1d9h", "Held")
+    opened.evaluator.readable = True
+    opened.expect("1d9h1m", "Recovered", "Run ended")
+
+
 def test_a_refusal_of_the_engine_is_a_dead_letter_that_can_be_sent_on(opened: World) -> None:
     opened.effects.outcomes = {"payments_engine": [FAILED]}
     opened.decide(step="approve")

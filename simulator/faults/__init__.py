@@ -1,0 +1,1 @@
+"""What goes wrong in the simulated retailer: kinds, scenarios, and the truth about what they did."""

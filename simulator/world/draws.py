@@ -1,0 +1,55 @@
+"""Chance in the simulated world: every stream of draws is named, and follows from the seed and its name alone.
+
+Each object draws from a stream of its own. So what happens to one changes nothing of what another draws, and the same
+retailer with a fault and without it differ by the fault and what follows from it.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect
+from collections.abc import Mapping
+from itertools import accumulate
+from random import Random
+from statistics import NormalDist
+
+from simulator.world.times import MILLISECOND, SECOND
+
+_NORMAL = NormalDist()
+
+
+class Table:
+    """Names with their weights."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.names = list(weights)
+        self.up_to = list(accumulate(weights.values()))
+        self.total = self.up_to[-1]
+
+
+class Draws(Random):
+    """One stream. Only `random` of the standard library is drawn from: its numbers are the same in every version."""
+
+    def __init__(self, seed: int, *name: str | int) -> None:
+        super().__init__(":".join(str(part) for part in (seed, *name)))
+
+    def chance(self, probability: float) -> bool:
+        return self.random() < probability
+
+    def between(self, least: float, most: float) -> float:
+        return least + (most - least) * self.random()
+
+    def whole(self, least: int, most: int) -> int:
+        """A whole number from `least` to `most`, both included."""
+        return least + int((most - least + 1) * self.random())
+
+    def pick(self, table: Table) -> str:
+        return table.names[bisect(table.up_to, self.random() * table.total, hi=len(table.names) - 1)]
+
+    def normal(self) -> float:
+        return _NORMAL.inv_cdf(max(self.random(), 1e-12))
+
+    def duration_us(self, median_s: float, sigma: float, at_most_s: float = math.inf) -> int:
+        """A log-normal duration by its median and the standard deviation of its logarithm; at least a second."""
+        seconds = min(median_s * math.exp(sigma * self.normal()), at_most_s)
+        return max(int(seconds * 1000) * MILLISECOND, SECOND)

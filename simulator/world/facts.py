@@ -1,0 +1,203 @@
+"""What happens in the simulated world, and when its systems tell of it.
+
+A fact is one event as it truly happened. A system tells of it later: at once, after a while by chance, or with its next
+batch. Between the two the faults of a source do their work: they lose facts, tell them late, or with a wrong clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from simulator.world.draws import Draws
+from simulator.world.times import DAY, HOUR, MINUTE, SECOND
+
+CURRENCY = "EUR"
+
+
+class Thing:
+    """An object of the world, such as an order. `attributes`: those that it has from its beginning, as text."""
+
+    __slots__ = ("attributes", "id", "type")
+
+    def __init__(self, type_: str, id_: str, **attributes: str) -> None:
+        self.type, self.id, self.attributes = type_, id_, attributes
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.type, self.id
+
+    def __repr__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class Fact(NamedTuple):
+    """One event. `number`: the n-th of the world, in no order of time; it makes the source's own id."""
+
+    number: int
+    at_us: int
+    seen_us: int
+    system: str
+    activity: str
+    things: tuple[Thing, ...]
+    actor: str = ""
+    actor_kind: str = "system"
+    outcome: str = "ok"
+    error: str = ""
+    cents: int | None = None
+    currency: str = CURRENCY
+    details: Mapping[str, Any] = {}
+    repeats: int = 1
+    """How often its system tells of it; more than once is a duplicate under the same id."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.system}-{self.number:09d}"
+
+
+class Link(NamedTuple):
+    """That two objects belong together, from `at_us` on."""
+
+    at_us: int
+    one: Thing
+    other: Thing
+    qualifier: str
+
+
+class Change(NamedTuple):
+    """A value that an attribute of an object took."""
+
+    at_us: int
+    thing: Thing
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """When a system tells of what happened: by a log-normal delay, or where `every_us` is given with its next batch."""
+
+    median_s: float = 2.0
+    sigma: float = 0.6
+    every_us: int = 0
+    after_us: int = 0
+    """Of a batch: how long after the full period it is there."""
+    twice: float = 0.0
+    """Share of facts told twice."""
+
+
+TELLING = {
+    "shop": Telling(),
+    "market-aurora": Telling(6, 0.8),
+    "market-bazaar": Telling(20, 0.8),
+    "pos": Telling(every_us=15 * MINUTE, after_us=MINUTE),
+    "erp": Telling(every_us=HOUR, after_us=5 * MINUTE),
+    "wms": Telling(every_us=10 * MINUTE, after_us=30 * SECOND),
+    "payments": Telling(3, 0.7),
+    "crm": Telling(10, 0.6),
+    "ridge-express": Telling(15 * 60, 1.0, twice=0.01),
+    "meadow-post": Telling(40 * 60, 1.1, twice=0.02),
+    "harbor-parcel": Telling(20 * 60, 0.9, twice=0.01),
+    "supplier-network": Telling(every_us=6 * HOUR, after_us=10 * MINUTE),
+    "bus": Telling(5, 0.5),
+    "n8n": Telling(4, 0.5),
+    "temporal": Telling(4, 0.5),
+    "pricing": Telling(8, 0.5),
+    "workforce": Telling(every_us=DAY, after_us=3 * HOUR),
+}
+"""Every system of the retailer."""
+
+
+def next_batch_us(telling: Telling, at_us: int) -> int:
+    """The first batch in which something of this instant can be."""
+    return (at_us // telling.every_us + 1) * telling.every_us + telling.after_us
+
+
+SourceFault = Callable[[Fact], Fact | None]
+"""What a fault of a source makes of a fact; None: its system never tells of it."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Takes facts in the order in which the world comes to know them, and gives them back in the order in which they
+    are told."""
+
+    seed: int
+    source_faults: dict[str, list[SourceFault]] = field(default_factory=dict)
+    """By system. They work in this order."""
+    links: list[Link] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    facts_in_all: int = 0
+    _coming: list[Fact] = field(default_factory=list)
+    _draws: dict[str, Draws] = field(default_factory=dict)
+
+    def tell(
+        self,
+        system: str,
+        activity: str,
+        things: tuple[Thing, ...],
+        at_us: int,
+        *,
+        actor: str = "",
+        by: str = "",
+        outcome: str = "ok",
+        error: str = "",
+        cents: int | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Fact:
+        """Something happened to these things, the first of which it is about; a person did it (`by`), or a service."""
+        self.facts_in_all += 1
+        telling = TELLING[system]
+        draws = self._draws.get(system)
+        if draws is None:
+            draws = self._draws[system] = Draws(self.seed, "telling", system)
+        if telling.every_us:
+            seen_us = next_batch_us(telling, at_us)
+        else:
+            seen_us = at_us + draws.duration_us(telling.median_s, telling.sigma)
+        repeats = 2 if telling.twice and draws.chance(telling.twice) else 1
+        fact = Fact(
+            self.facts_in_all,
+            at_us,
+            seen_us,
+            system,
+            activity,
+            things,
+            by or actor or system,
+            "human" if by else "system",
+            outcome,
+            error,
+            cents,
+            CURRENCY,
+            details or {},
+            repeats,
+        )
+        told = fact
+        for fault in self.source_faults.get(system, ()):
+            found = fault(told)
+            if found is None:
+                return fact
+            told = found
+        self._coming.append(told)
+        return fact
+
+    def link(self, one: Thing, other: Thing, at_us: int, qualifier: str = "") -> None:
+        """The two belong together."""
+        self.links.append(Link(at_us, one, other, qualifier))
+
+    def change(self, thing: Thing, name: str, value: str, at_us: int) -> None:
+        """An attribute of the thing takes a value."""
+        self.changes.append(Change(at_us, thing, name, value))
+
+    def told_until(self, until_us: int) -> tuple[list[Fact], list[Link], list[Change]]:
+        """What was told before this instant and was not given yet, by when it was told; links and changes by when they
+        came about."""
+        due = [fact for fact in self._coming if fact.seen_us < until_us]
+        due.sort(key=lambda fact: (fact.seen_us, fact.number))
+        self._coming = [fact for fact in self._coming if fact.seen_us >= until_us]
+        links = sorted((link for link in self.links if link.at_us < until_us), key=lambda one: one.at_us)
+        changes = sorted((one for one in self.changes if one.at_us < until_us), key=lambda one: one.at_us)
+        self.links = [link for link in self.links if link.at_us >= until_us]
+        self.changes = [one for one in self.changes if one.at_us >= until_us]
+        return due, links, changes

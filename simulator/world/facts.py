@@ -124,6 +124,7 @@ class Recorder:
     are told."""
 
     seed: int
+    now_us: Callable[[], int]
     source_faults: dict[str, list[SourceFault]] = field(default_factory=dict)
     """By system. They work in this order."""
     links: list[Link] = field(default_factory=list)
@@ -152,10 +153,11 @@ class Recorder:
         draws = self._draws.get(system)
         if draws is None:
             draws = self._draws[system] = Draws(self.seed, "telling", system)
+        known_us = max(at_us, self.now_us())  # what the world comes to know afterwards is told afterwards
         if telling.every_us:
-            seen_us = next_batch_us(telling, at_us)
+            seen_us = next_batch_us(telling, known_us)
         else:
-            seen_us = at_us + draws.duration_us(telling.median_s, telling.sigma)
+            seen_us = known_us + draws.duration_us(telling.median_s, telling.sigma)
         repeats = 2 if telling.twice and draws.chance(telling.twice) else 1
         fact = Fact(
             self.facts_in_all,

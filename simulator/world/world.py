@@ -40,7 +40,7 @@ class World:
         self.end_us = local_us(first + timedelta(days=days), "00:00", self.zone)
         self.faults = faults
         self.env = simpy.Environment(initial_time=self.start_us)
-        self.recorder = Recorder(seed)
+        self.recorder = Recorder(seed, lambda: self.now_us)
         self.office = self.hours(ZONE, OFFICE)
         self.store_hours = {store.id: self.hours(store.zone, store.week) for store in STORES.values()}
         self.warehouse = self.hours(ZONE, WAREHOUSE)

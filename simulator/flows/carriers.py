@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.world.draws import Draws
 from simulator.world.facts import Thing
@@ -15,8 +15,15 @@ SPEED = {"ridge-express": 0.85, "meadow-post": 1.1, "harbor-parcel": 1.0}
 SECOND_SCAN, FAILED_ATTEMPT, LOST = 0.32, 0.06, 0.0015
 
 
-def carry(world: World, parcel: Thing, carrier: str, region: str, ready_us: int, draws: Draws) -> int | None:
-    """When the carrier delivers the parcel that is ready then; None when it is lost. A carrier knows parcels only."""
+class Carried(NamedTuple):
+    """When a parcel was handed over, and when it was delivered; None when it is lost."""
+
+    handed_us: int
+    delivered_us: int | None
+
+
+def carry(world: World, parcel: Thing, carrier: str, region: str, ready_us: int, draws: Draws) -> Carried:
+    """What becomes of the parcel that is ready then. A carrier knows parcels only."""
     tell = world.recorder.tell
     handed_us = _next_truck(world, carrier, ready_us) + draws.duration_us(8 * 60, 0.6)
     tell(carrier, "Carrier handover", (parcel,), handed_us, by=f"dock-{draws.whole(1, 9):02d}")
@@ -34,7 +41,7 @@ def carry(world: World, parcel: Thing, carrier: str, region: str, ready_us: int,
         scans += 1
     if draws.chance(LOST):
         tell(carrier, "Parcel lost", (parcel,), at_us + draws.duration_us(4 * 86_400, 0.3), outcome="error")
-        return None
+        return Carried(handed_us, None)
     while True:
         out_us = world.rounds.at_work(at_us + 6 * HOUR)  # sorted overnight: the next round after that
         out_us += draws.duration_us(40 * 60, 0.6)
@@ -43,7 +50,7 @@ def carry(world: World, parcel: Thing, carrier: str, region: str, ready_us: int,
         there_us = out_us + draws.duration_us(2 * 3600, 0.5, 8 * 3600)
         if not draws.chance(FAILED_ATTEMPT):
             tell(carrier, "Delivered", (parcel,), there_us, by=driver)
-            return there_us
+            return Carried(handed_us, there_us)
         tell(carrier, "Delivery attempt failed", (parcel,), there_us, by=driver, outcome="error", error="nobody_home")
         at_us = there_us
 

@@ -92,17 +92,22 @@ def _from_center(world: World, order: Order) -> Ending:
 
 def _on_hand(world: World, order: Order) -> tuple[list[Line], list[Line]]:
     """The lines of which there is enough, taken off the stock, and the others."""
-    oversell = world.faults.at("oversell", world.now_us)
     there, short = [], []
     for line in order.lines:
-        gone = oversell is not None and line.sku == oversell.where.get("sku", OFTEN[0])
-        if gone and oversell is not None:
-            oversell.hit(order, world.now_us, cents=line.cents * line.pieces, sku=line.sku)
-        if not gone and world.stock.take((line.sku, CENTER), line.pieces):
+        oversold = _oversold(world, line)
+        if oversold is not None:
+            oversold.hit(order, world.now_us, cents=line.cents * line.pieces, sku=line.sku)
+        if oversold is None and world.stock.take((line.sku, CENTER), line.pieces):
             there.append(line)
         else:
             short.append(line)
     return there, short
+
+
+def _oversold(world: World, line: Line) -> Active | None:
+    """The fault by which this line was sold though nothing is there."""
+    oversold = world.faults.at("oversell", world.now_us, sku=line.sku)
+    return oversold if oversold is not None and line.sku == oversold.where.get("sku", OFTEN[0]) else None
 
 
 def _restocked(world: World, order: Order, short: Sequence[Line]) -> Generator[simpy.Event, Any, bool]:
@@ -112,8 +117,7 @@ def _restocked(world: World, order: Order, short: Sequence[Line]) -> Generator[s
     tell("erp", "Backorder created", (order,), world.now_us + 20 * SECOND)
     world.announce("out of stock", order, [(line.sku, CENTER) for line in short], world.now_us)
     until_us = world.now_us + PATIENCE_US
-    oversold = world.faults.at("oversell", world.now_us)
-    if oversold is not None and oversold.is_hit(order):
+    if any(_oversold(world, line) is not None for line in short):
         until_us = world.now_us + order.draws.duration_us(1.2 * 86_400, 0.4)
         yield world.until(until_us)
         return False
@@ -165,13 +169,27 @@ def _deliver(world: World, order: Order, lines: Sequence[Line], number: int) -> 
     yield world.until(label_us)
     world.announce("goods issued", order, delivery, lines, label_us)
     world.integration.send("wms-to-shop", (delivery, order), label_us)
-    delivered_us = carry(world, parcel, order.carrier, order.region, label_us, draws)
+    handed_us, delivered_us = carry(world, parcel, order.carrier, order.region, label_us, draws)
+    if not order.paid:
+        _paid_at_last(world, order, handed_us)
     if delivered_us is None or delivered_us > order.promised_us:
         world.begin(_late(world, order, parcel))
     if delivered_us is None:
         return None
     yield world.until(delivered_us)
     return delivered_us
+
+
+def _paid_at_last(world: World, order: Order, handed_us: int) -> None:
+    """The provider answers when the parcel is gone."""
+    early = world.faults.at("ship_before_payment", order.at_us, order, channel=order.channel)
+    if early is None:
+        return  # it is paid by invoice
+    early.hit(order, handed_us, cents=order.cents)
+    order.paid = True
+    payment = Thing("payment", f"P-{order.id[2:]}", method=order.method)
+    late_us = handed_us + order.draws.duration_us(0.8 * 86_400, 0.5)
+    world.recorder.tell("payments", "Payment authorised", (payment, order), late_us, cents=order.cents)
 
 
 def _late(world: World, order: Order, parcel: Thing) -> Process:
@@ -214,7 +232,7 @@ def _from_store(world: World, order: Order) -> Ending:
     yield world.until(packed_us + 40 * SECOND)
     world.announce("goods issued", order, job, order.lines, world.now_us)
     tell("pos", "Courier booked", (job,), packed_us + 90 * SECOND, by=work.by)
-    delivered_us = carry(world, parcel, order.carrier, order.region, packed_us + 90 * SECOND, draws)
+    _, delivered_us = carry(world, parcel, order.carrier, order.region, packed_us + 90 * SECOND, draws)
     if delivered_us is None or delivered_us > order.promised_us:
         world.begin(_late(world, order, parcel))
     if delivered_us is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heapify, heapreplace
 from typing import NamedTuple
 
-from simulator.world.times import Hours
+from simulator.world.times import MILLISECOND, Hours
 
 
 class Done(NamedTuple):
@@ -31,12 +31,15 @@ class Crew:
     """First come, first served: who asks later begins no earlier. Work is asked for in the order of time, as SimPy
     gives it, so the whole queue is known by when each of its servers is free (Kiefer and Wolfowitz, 1955)."""
 
-    def __init__(self, name: str, shifts: Sequence[tuple[Hours, int]]) -> None:
-        """`shifts`: the hours of each and how many people work in it."""
+    def __init__(
+        self, name: str, shifts: Sequence[tuple[Hours, int]], hands: Callable[[int], float] = lambda _: 1.0
+    ) -> None:
+        """`shifts`: the hours of each and how many people work in it. `hands`: how many times as many help then."""
         size, self.name = sum(count for _, count in shifts), name
         digits = 3 if size > 20 else 2
         members = [f"{name}-{number:0{digits}d}" for number in range(1, size + 1)]
         self.members = tuple(members)
+        self._hands = hands
         self._shifts = []
         for hours, count in shifts:
             self._shifts.append(_Shift(hours, members[:count]))
@@ -46,7 +49,7 @@ class Crew:
         """Have it done by whoever is free first."""
         shift = min(self._shifts, key=lambda one: one.start(at_us)) if len(self._shifts) > 1 else self._shifts[0]
         start_us = shift.start(at_us)
-        end_us = shift.hours.add(start_us, work_us)
+        end_us = shift.hours.add(start_us, int(work_us / self._hands(start_us)) // MILLISECOND * MILLISECOND)
         by = shift.free[0][1]
         heapreplace(shift.free, (end_us, by))
         return Done(start_us, end_us, by)

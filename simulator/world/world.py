@@ -86,8 +86,13 @@ class World:
     def crew(self, name: str, shifts: Callable[[], list[tuple[Hours, int]]]) -> Crew:
         """The crew of this name; made with these shifts by whoever asks first."""
         if name not in self._crews:
-            self._crews[name] = Crew(name, shifts())
+            self._crews[name] = Crew(name, shifts(), self._hands)
         return self._crews[name]
+
+    def _hands(self, at_us: int) -> float:
+        """For a peak that was planned people are hired."""
+        peak = self.faults.at("holiday_peak", at_us)
+        return peak.size if peak is not None else 1.0
 
     def sized(self, per_thousand_orders: float, least: int = 1) -> int:
         """How many people a crew needs for the usual number of orders."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PATIENCE_US = 9 * DAY
 """How long a customer waits for what is out of stock before the order is cancelled."""
+LONG_WAIT_US = 2 * HOUR
+"""In working hours: with enough pickers nothing waits for so long."""
 EARLY = dict.fromkeys(WAREHOUSE, ("06:00", "14:00"))
 LATE = dict.fromkeys(WAREHOUSE, ("14:00", "22:00"))
 OFTEN = tuple(sorted(BOUGHT.names[:5]))
@@ -150,8 +152,8 @@ def _deliver(world: World, order: Order, lines: Sequence[Line], number: int) -> 
     pick = _pickers(world).do(world.now_us, draws.duration_us(10 * 60 + 90 * len(lines), 0.5, 3600))
     yield world.until(pick.start_us)
     shortage = world.faults.at("picker_shortage", sent.at_us)
-    if shortage is not None and pick.start_us - sent.at_us > 6 * HOUR:
-        shortage.hit(delivery, sent.at_us, waited_s=(pick.start_us - sent.at_us) // SECOND)
+    if shortage is not None and (waited_us := world.warehouse.between(sent.at_us, pick.start_us)) > LONG_WAIT_US:
+        shortage.hit(delivery, sent.at_us, waited_working_s=waited_us // SECOND)
     tell("wms", "Pick started", (delivery,), pick.start_us, by=pick.by)
     if draws.chance(0.01):
         tell("wms", "Short pick reported", (delivery,), pick.end_us - 20 * SECOND, by=pick.by, outcome="error")

@@ -88,3 +88,11 @@ class Hours:
             place += 1
             at_us = self.opens_us[place]
         return at_us + left_us
+
+    def between(self, from_us: int, to_us: int) -> int:
+        """How long it is open from one instant to a later one."""
+        place, open_us = max(0, bisect_right(self.opens_us, from_us) - 1), 0
+        while place < len(self.opens_us) and self.opens_us[place] < to_us:
+            open_us += max(0, min(to_us, self.closes_us[place]) - max(from_us, self.opens_us[place]))
+            place += 1
+        return open_us

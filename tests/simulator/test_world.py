@@ -43,6 +43,8 @@ def test_opening_hours_keep_their_zone_over_a_change_of_clocks() -> None:
     monday = instant_us(datetime(2026, 3, 30, 20, 0, tzinfo=timezone.utc))
     assert as_datetime(hours.at_work(monday)) == datetime(2026, 4, 1, 6, 0, tzinfo=timezone.utc)
     assert not hours.is_open(monday)
+    assert hours.between(friday, monday) == 8 * HOUR + HOUR // 2
+    assert hours.between(monday, monday + HOUR) == 0
 
 
 def test_a_crew_is_one_queue() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PATIENCE_US = 9 * DAY
 """How long a customer waits for what is out of stock before the order is cancelled."""
-LONG_WAIT_US = 2 * HOUR
+LONG_WAIT_US = 3 * HOUR
 """In working hours: with enough pickers nothing waits for so long."""
 EARLY = dict.fromkeys(WAREHOUSE, ("06:00", "14:00"))
 LATE = dict.fromkeys(WAREHOUSE, ("14:00", "22:00"))
@@ -44,7 +44,7 @@ def _absence(world: World, shortage: Active) -> Process:
 def _pickers(world: World) -> Crew:
     return world.crew(
         "picker",
-        lambda: [(world.hours(ZONE, EARLY), world.sized(14, 2)), (world.hours(ZONE, LATE), world.sized(16, 2))],
+        lambda: [(world.hours(ZONE, EARLY), world.sized(18, 2)), (world.hours(ZONE, LATE), world.sized(20, 2))],
     )
 
 

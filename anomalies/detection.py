@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -65,11 +65,14 @@ class Detection:
     last: Detected = field(default_factory=Detected)
     """What the last round came to."""
     _turn: threading.Lock = field(default_factory=threading.Lock)
+    _settled: frozenset[tuple[str, str]] | None = None
+    """Process and id of the rules besides which nothing lasted when it was last looked."""
     _watch: Watch = field(default_factory=lambda: Watch(lambda _: ("", "")))
 
-    def run(self, process: str = "") -> Detected:
-        """Run all rules, or those of one process, and record what they find. A rule that fails is told and stops no
-        other; rules or owners that cannot be read stop all, and are told in `problem`."""
+    def run(self) -> Detected:
+        """Run all rules, and record what they find. A rule that fails is told and stops no other; rules or owners that
+        cannot be read stop all, and are told in `problem`. What rules found that are gone, or are about another process
+        by now, is withdrawn."""
         with self._turn:
             try:
                 rules, book = self.rules.all(), self.owners.book()
@@ -80,12 +83,9 @@ class Detection:
             self._watch.owner_of = book
             added: dict[str, list[Finding]] = {}
             resolved: list[str] = []
-            looked = []
-            for rule in rules.values():
-                if process in ("", rule.process):
-                    looked.append(self._run(rule, added, resolved))
-            kept = [one for one in self.last.looked if process and one.process != process]
-            self.last = Detected(tuple(kept + looked), added, tuple(resolved))
+            looked = tuple(self._run(rule, added, resolved) for rule in rules.values())
+            resolved += self._withdrawn(rules)
+            self.last = Detected(looked, added, tuple(resolved))
             return self.last
 
     def _run(self, rule: Rule, added: dict[str, list[Finding]], resolved: list[str]) -> Looked:
@@ -102,6 +102,27 @@ class Detection:
             added.setdefault(recorded.incidents[finding.cause], []).append(finding)
         resolved += recorded.resolved
         return _looked(rule, now, watched, recorded)
+
+    def _withdrawn(self, rules: Mapping[str, Rule]) -> list[str]:
+        """Withdraw what rules found that are there no more; the incidents that this resolves. It is looked for when the
+        rules are others than before, after these have run: so what a rule found that has another name by now goes on in
+        its incident."""
+        present = _pairs(rules)
+        if present == self._settled:
+            return []
+        resolved: list[str] = []
+        try:
+            left = self.recorder.left_over(present)
+            # A file is missing while it is replaced, and all of them are where the folder is: that says nothing.
+            if left and not (_pairs(self.rules.all()) == present and self.rules.there()):
+                return []
+            for process, rule in left:
+                log.info("the rule %s of %s is gone: what it found is withdrawn", rule, process)
+                resolved += self.recorder.withdraw(process, rule, self.clock.now())
+            self._settled = present
+        except GembascopeError as error:
+            log.warning("what rules found that are gone was not withdrawn: %s", error)
+        return resolved
 
     def back_test(
         self, rule: Rule, since: datetime, until: datetime, every: timedelta, truth: Collection[str] | None = None
@@ -133,6 +154,10 @@ class Detection:
         watch = Watch(self.owners.book())
         watch.learned = self._watch.learned
         return watch.look(view, rule, as_of(view, self.clock))
+
+
+def _pairs(rules: Mapping[str, Rule]) -> frozenset[tuple[str, str]]:
+    return frozenset((rule.process, rule.id) for rule in rules.values())
 
 
 def _looked(rule: Rule, now: datetime, watched: Watched, recorded: Recorded) -> Looked:

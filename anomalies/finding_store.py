@@ -72,6 +72,11 @@ class FindingStore:
             frozenset(rows.filter(pl.col("ended") == 1)["finding_id"]),
         )
 
+    def lasting_rules(self) -> set[tuple[str, str]]:
+        """Process and rule of all findings whose trouble lasts. Reads two columns of all findings and all ends."""
+        rows = self._warehouse.read_for_write(_sql("lasting_rules"), {"tenant": self._tenant})
+        return set(rows.iter_rows())
+
     def add(self, findings: Sequence[Finding], incidents: Mapping[str, str]) -> None:
         """Store findings; `incidents`: of each cause the incident that it belongs to. One that is there already stays
         as it was."""

@@ -231,6 +231,21 @@ class Incidents:
         with self._state.reading() as connection:
             return list(connection.execute(asked).scalars())
 
+    def lasting_rules(self) -> set[tuple[str, str]]:
+        """Process and rule of all that are not resolved."""
+        asked = (
+            select(_COLUMNS.process, _COLUMNS.rule)
+            .distinct()
+            .where(_COLUMNS.tenant == self._tenant, _COLUMNS.state.in_(("open", "acknowledged")))
+        )
+        with self._state.reading() as connection:
+            return {(row.process, row.rule) for row in connection.execute(asked)}
+
+    def hand_over(self, incident: str, rule: str) -> None:
+        """From now on it is an incident of this rule, which finds of the same cause."""
+        with self._state.writing() as connection:
+            connection.execute(self._update(incident).values(rule=rule))
+
     def untold(self) -> list[Incident]:
         """Those that changed since people were last told of them, the oldest first. One that was opened just now, and
         whose findings are not counted yet, is not among them."""

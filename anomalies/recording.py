@@ -5,7 +5,7 @@ Every step may be done again: killed anywhere in between, the next time does the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,6 +14,8 @@ from anomalies.incidents import Incidents
 from kernel.findings import Finding, FindingEnd, Kind, Severity
 
 CURED, WITHDRAWN = "cured", "withdrawn"
+UNOWNED = "unowned: "
+"""Before the id of a rule: the rule that finds what nobody answers for of its findings."""
 Endings = Callable[[Sequence[OpenFinding]], Mapping[str, tuple[str, datetime | None]]]
 """Of findings that are found no more, by id how their trouble ended and when (None: now); what is left out lasts."""
 
@@ -21,6 +23,11 @@ Endings = Callable[[Sequence[OpenFinding]], Mapping[str, tuple[str, datetime | N
 def all_cured(gone: Sequence[OpenFinding]) -> Mapping[str, tuple[str, datetime | None]]:
     """What is found no more is cured."""
     return {one.id: (CURED, None) for one in gone}
+
+
+def all_withdrawn(gone: Sequence[OpenFinding]) -> Mapping[str, tuple[str, datetime | None]]:
+    """Of what is found no more nobody can tell whether it is cured."""
+    return {one.id: (WITHDRAWN, None) for one in gone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Recorder:
         """Bring findings and incidents of a rule up to what it finds now. Findings that nobody answers for are one more
         finding, of the kind `unowned`."""
         of_rule = self._record(detected, now)
-        nobodys = Detected(detected.process, f"unowned: {detected.rule}", _unowned(detected, now))
+        nobodys = Detected(detected.process, UNOWNED + detected.rule, _unowned(detected, now))
         of_owners = self._record(nobodys, now)
         return Recorded(
             of_rule.added + of_owners.added,
@@ -63,7 +70,25 @@ class Recorder:
             of_rule.resolved + of_owners.resolved,
         )
 
-    def _record(self, detected: Detected, now: datetime) -> Recorded:
+    def left_over(self, present: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Processes and rules, ordered, of which something lasts though they are not among the `present`."""
+        lasting = self._store.lasting_rules() | self._incidents.lasting_rules()
+        return sorted({(process, rule.removeprefix(UNOWNED)) for process, rule in lasting} - set(present))
+
+    def withdraw(self, process: str, rule: str, now: datetime) -> list[str]:
+        """End everything that a rule found of a process, which nobody looks after any more: withdrawn, for nothing says
+        that it was cured. An incident in which another rule has findings goes on as that one's. The incidents that this
+        resolves."""
+        resolved = []
+        for name in (rule, UNOWNED + rule):
+            resolved += self._record(Detected(process, name, [], all_withdrawn), now, WITHDRAWN).resolved
+            for incident in self._incidents.open_of(process, name):
+                others = self._store.of_incident(incident, open_only=True, most=1)["rule"].to_list()
+                if others:
+                    self._incidents.hand_over(incident, others[0])
+        return resolved
+
+    def _record(self, detected: Detected, now: datetime, resolution: str = CURED) -> Recorded:
         known = self._store.known(detected.process, detected.rule)
         current = {finding.id: finding for finding in (_occurrence(found, known) for found in detected.findings)}
         added = [finding for name, finding in current.items() if name not in known.open]
@@ -77,10 +102,12 @@ class Recorder:
         self._store.end(ended)
         # Open incidents are looked at every time: the last time may have been killed before it wrote its counts.
         lasting = self._incidents.open_of(detected.process, detected.rule)
-        resolved = self._settle({*incidents.values(), *(one.incident for one in known.open.values()), *lasting})
+        resolved = self._settle(
+            {*incidents.values(), *(one.incident for one in known.open.values()), *lasting}, resolution
+        )
         return Recorded(added, ended, incidents, resolved)
 
-    def _settle(self, touched: set[str]) -> list[str]:
+    def _settle(self, touched: set[str], resolution: str) -> list[str]:
         """Write the counts of the incidents that changed, and resolve those of which nothing is left."""
         if not touched:
             return []
@@ -90,7 +117,7 @@ class Recorder:
         ):
             before = counts.get(incident, (0, 0))
             counts[incident] = (before[0] + found, before[1] + lasting)
-        return self._incidents.settle(counts)
+        return self._incidents.settle(counts, resolution)
 
 
 def _occurrence(finding: Finding, known: Known) -> Finding:
@@ -112,7 +139,7 @@ def _unowned(detected: Detected, now: datetime) -> list[Finding]:
         Finding(
             tenant=first.tenant,
             kind=Kind.UNOWNED,
-            rule=f"unowned: {detected.rule}",
+            rule=UNOWNED + detected.rule,
             process=detected.process,
             case_id="",
             store="",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,14 @@ class Rules:
         if problems:
             raise DefinitionError(problems)
         return found
+
+    def there(self) -> bool:
+        """Whether the folder can be listed: of one that cannot, `all` tells no rules either."""
+        try:
+            with os.scandir(self.folder):
+                return True
+        except OSError:
+            return False
 
     def get(self, rule: str) -> Rule:
         """One rule.

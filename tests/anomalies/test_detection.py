@@ -138,6 +138,7 @@ def test_rules_that_cannot_be_read_are_told_and_nothing_changes(
 ) -> None:
     tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
     before = len(detection.run().looked)
+    detection.rules.folder.joinpath("unpaid.yaml").unlink()
     broken = detection.rules.folder / "late.yaml"
     broken.write_text("id: late\nkind: sla\nprocess: p\npromise: paid in tyme\n", encoding="utf-8")
     found = detection.run()
@@ -146,10 +147,29 @@ def test_rules_that_cannot_be_read_are_told_and_nothing_changes(
     assert {one.state for one in incidents.all()} == {"open"}
 
 
-def test_one_process_may_be_looked_at_alone(detection: Detection, tell: Callable[..., None]) -> None:
+def test_what_a_rule_found_that_is_gone_is_withdrawn(
+    detection: Detection, incidents: Incidents, store: FindingStore, tell: Callable[..., None]
+) -> None:
+    """One rule gets another name, and one another process."""
+    folder = detection.rules.folder
+    folder.joinpath("odd.yaml").unlink()
     tell(("Authorised", 0, "1", "crm"), ("Paid", 6, "9", "bank"))
-    assert detection.run("another").looked == ()
-    assert {one.rule for one in detection.run("p").looked} == {"late", "odd", "unpaid"}
+    detection.run()
+    before = {one.rule: one.id for one in incidents.all()}
+    other = DEFINITION.model_copy(update={"id": "q", "object_type": "case:q"})
+    write_process(detection.views.processes.folder, other)
+    folder.joinpath("unpaid.yaml").write_text(RULES["unpaid"].replace("process: p", "process: q"), encoding="utf-8")
+    folder.joinpath("late.yaml").unlink()
+    folder.joinpath("later.yaml").write_text(RULES["late"].replace("id: late", "id: later"), encoding="utf-8")
+    away = folder.rename(folder.with_name("away"))
+    assert detection.run().resolved == ()  # without the folder nobody knows
+    away.rename(folder)
+    assert detection.run().resolved == (before["unpaid"],)
+    unpaid, late = incidents.get(before["unpaid"]), incidents.get(before["late"])
+    assert (unpaid.state, unpaid.resolution) == ("resolved", "withdrawn")
+    assert store.of_incident(unpaid.id)["ended"].to_list() == ["withdrawn"]
+    assert (late.state, late.rule) == ("open", "later")  # the trouble is the same
+    assert store.of_incident(late.id).select("rule", "ended").rows() == [("later", ""), ("late", "withdrawn")]
 
 
 def test_to_look_writes_nothing(detection: Detection, incidents: Incidents, tell: Callable[..., None]) -> None:

@@ -45,6 +45,9 @@ def test_what_has_ended_is_known_and_no_longer_counts(store: FindingStore, tenan
     assert told[-1] == ("R-0", "cured", ended_at)
     assert {row[1:] for row in told[:2]} == {("", None)}
     assert store.of_incident(ONE, open_only=True)["case_id"].sort().to_list() == ["R-1", "R-2"]
+    assert store.lasting_rules() == {("returns", "refund in time")}
+    store.end([FindingEnd(one.id, ONE, "cured", ended_at) for one in found])
+    assert store.lasting_rules() == set()
 
 
 def test_money_is_summed_per_currency_and_never_guessed(store: FindingStore, tenant: str) -> None:

@@ -98,3 +98,8 @@ def test_trouble_that_nobody_answers_for_is_a_finding_until_somebody_does(
     assert counts(recorder.record(detected(owned), NOON)) == (1, 1, 1)
     told = {one.kind: (one.state, one.owner) for one in incidents.all()}
     assert told == {Kind.SLA_BREACH: ("open", "returns-ops"), Kind.UNOWNED: ("resolved", "")}
+    recorder.record(detected(found), NOON)
+    assert recorder.left_over({("returns", "another")}) == [("returns", RULE)]
+    assert len(recorder.withdraw("returns", RULE, NOON)) == 2  # nobody looks after it any more
+    assert {one.resolution for one in incidents.all() if one.resolution != "cured"} == {"withdrawn"}
+    assert recorder.left_over(set()) == []

@@ -35,8 +35,9 @@ def unpriced(_: Mapping[str, str]) -> tuple[Decimal | None, str]:
 class Circumstances:
     """The same for every detector of one run.
 
-    `now`: the business now of the process, aware. `watermarks`: one row per source with `source`, `last_occurred_at`,
-    `last_seen_at` and `live` (whether it sends by itself, so that seeing an event late means something).
+    `now`: the business now of the process, aware. `watermarks`: one row per source that the detector asks about, with
+    `source`, `last_occurred_at`, `last_seen_at` and `live` (whether it sends by itself, so that seeing an event late
+    means something).
     """
 
     now: datetime

@@ -12,7 +12,7 @@ from anomalies.backtest import DAY, BackTest, back_test
 from anomalies.recording import Recorded, Recorder
 from anomalies.rule_models import Rule, SlaRule
 from anomalies.rules import Rules
-from anomalies.watching import Watch, Watched, circumstances
+from anomalies.watching import Learned, Watch, Watched, circumstances
 from kernel.clock import Clock
 from kernel.errors import GembascopeError, InputError
 from kernel.findings import Finding
@@ -67,7 +67,7 @@ class Detection:
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _settled: frozenset[tuple[str, str]] | None = None
     """Process and id of the rules besides which nothing lasted when it was last looked."""
-    _watch: Watch = field(default_factory=lambda: Watch(lambda _: ("", "")))
+    _learned: Learned = field(default_factory=dict)
 
     def run(self) -> Detected:
         """Run all rules, and record what they find. A rule that fails is told and stops no other; rules or owners that
@@ -80,20 +80,20 @@ class Detection:
                 log.warning("no rule runs: %s", error)
                 self.last = replace(self.last, problem=str(error), added={}, resolved=())
                 return self.last
-            self._watch.owner_of = book
+            watch = Watch(book, self._learned)
             added: dict[str, list[Finding]] = {}
             resolved: list[str] = []
-            looked = tuple(self._run(rule, added, resolved) for rule in rules.values())
+            looked = tuple(self._run(watch, rule, added, resolved) for rule in rules.values())
             resolved += self._withdrawn(rules)
             self.last = Detected(looked, added, tuple(resolved))
             return self.last
 
-    def _run(self, rule: Rule, added: dict[str, list[Finding]], resolved: list[str]) -> Looked:
-        now = self.clock.now()
+    def _run(self, watch: Watch, rule: Rule, added: dict[str, list[Finding]], resolved: list[str]) -> Looked:
+        now = at = self.clock.now()
         try:
             view = self.views.view(rule.process)
             now = as_of(view, self.clock)
-            watched = self._watch.look(view, rule, now)
+            watched = watch.look(view, rule, now, at)
             recorded = self.recorder.record(watched.detected, now)
         except GembascopeError as error:
             log.warning("the rule %s did not run: %s", rule.id, error)
@@ -151,9 +151,8 @@ class Detection:
     def look(self, rule: Rule) -> Watched:
         """What a rule finds at this instant, with nothing written down: the trigger of a run is asked anew by this."""
         view = self.views.view(rule.process)
-        watch = Watch(self.owners.book())
-        watch.learned = self._watch.learned
-        return watch.look(view, rule, as_of(view, self.clock))
+        watch = Watch(self.owners.book(), self._learned)
+        return watch.look(view, rule, as_of(view, self.clock), self.clock.now())
 
 
 def _pairs(rules: Mapping[str, Rule]) -> frozenset[tuple[str, str]]:

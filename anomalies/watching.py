@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from anomalies.circumstances import Circumstances, unpriced
@@ -17,13 +17,27 @@ from anomalies.silence import Silence, telling_minutes, usual_silence
 from anomalies.sla_findings import sla_findings
 from anomalies.unusual_cases import UsualCases, learn_usual_cases, unusual_cases
 from anomalies.usual_wait import Expected, NotLearned, usual_wait
-from ingest.watermarks import watermarks
+from ingest.watermarks import WATERMARKS, watermarks
 from kernel.owners import OwnerOf
 from kernel.warehouse import load_query
 from mining.view import ProcessView
 
-Learned = dict[tuple[object, ...], Any]
+KEPT_UNKNOWN = timedelta(minutes=1)
+"""So long it is kept that too little is known: more may arrive at any time, and to find out anew may take seconds."""
 Ways = dict[str, tuple[str, datetime | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was learned, when by the clock, and from what: it holds for as long as this is the same."""
+
+    basis: tuple[object, ...]
+    at: datetime
+    made: Any
+
+
+Learned = dict[tuple[str, str], Kept]
+"""By id of the rule and what was learned for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +53,28 @@ class Watched:
 
 @dataclass(slots=True)
 class Watch:
-    """Runs rules. What they learn is kept for the day: it changes slowly, and to learn it takes seconds."""
+    """Runs rules. What they learn is kept for the day, of the log and by the clock: it changes slowly, and to learn it
+    takes seconds."""
 
     owner_of: OwnerOf
     learned: Learned = field(default_factory=dict)
 
-    def look(self, view: ProcessView, rule: Rule, now: datetime) -> Watched:
-        """Everything that the rule finds at `now`."""
-        around = circumstances(view, now, self.owner_of)
+    def look(self, view: ProcessView, rule: Rule, now: datetime, at: datetime) -> Watched:
+        """Everything that the rule finds at `now`. `at`: the instant by the clock, which goes on where loaded history
+        stands still."""
+        told_by = [rule.source] if isinstance(rule, MissingEventRule) else []
+        around = circumstances(view, now, self.owner_of, told_by)
         if isinstance(rule, SlaRule):
             return Watched(sla_findings(view, rule, around))
         if isinstance(rule, MissingEventRule):
-            return self._missing(view, rule, around)
-        return self._unusual(view, rule, around)
+            return self._missing(view, rule, around, at)
+        return self._unusual(view, rule, around, at)
 
-    def _missing(self, view: ProcessView, rule: MissingEventRule, around: Circumstances) -> Watched:
-        expected: Expected | NotLearned = self._once(
-            view, rule, around.now, "wait", lambda: usual_wait(view, rule, around.now)
-        )
+    def _missing(self, view: ProcessView, rule: MissingEventRule, around: Circumstances, at: datetime) -> Watched:
+        now = around.now
+        expected: Expected | NotLearned = self._once(view, rule, now, at, "wait", lambda: usual_wait(view, rule, now))
         silence: Silence | NotLearned = self._once(
-            view, rule, around.now, "silence", lambda: _usual_silence(view, rule, around.now)
+            view, rule, now, at, "silence", lambda: _usual_silence(view, rule, now)
         )
         found = missing_events(view, rule, expected, silence, around)
         title = f"No {rule.expect} after {rule.after}"
@@ -66,33 +82,37 @@ class Watch:
         detected = Detected(view.definition.id, rule.id, named, _Answered(view, rule, around))
         return Watched(detected, found.undecided, 0, found.not_learned)
 
-    def _unusual(self, view: ProcessView, rule: UnusualCaseRule, around: Circumstances) -> Watched:
+    def _unusual(self, view: ProcessView, rule: UnusualCaseRule, around: Circumstances, at: datetime) -> Watched:
+        now = around.now
         learned: UsualCases | NotLearned = self._once(
-            view, rule, around.now, "cases", lambda: learn_usual_cases(view, rule, around.now)
+            view, rule, now, at, "cases", lambda: learn_usual_cases(view, rule, now)
         )
         found = unusual_cases(view, rule, learned, around)
         what = rule.title or f"Unusual cases of {view.definition.title or view.definition.id}"
         named = [replace(one, cause_title=f"{what}: {one.suspect}" if one.suspect else what) for one in found.findings]
-        detected = Detected(view.definition.id, rule.id, named, _Over(view, around.now - rule.recent))
+        detected = Detected(view.definition.id, rule.id, named, _Over(view, now - rule.recent))
         return Watched(detected, 0, found.left_out, found.not_learned)
 
-    def _once(self, view: ProcessView, rule: Rule, now: datetime, what: str, learn: Callable[[], Any]) -> Any:
+    def _once(
+        self, view: ProcessView, rule: Rule, now: datetime, at: datetime, what: str, learn: Callable[[], Any]
+    ) -> Any:
         """What was learned today, else learned now; of other days nothing is kept."""
-        key = (rule.id, what, rule.version, view.definition.hash, now.date())
-        if key not in self.learned:
-            made = learn()
-            for old in [kept for kept in self.learned if kept[:2] == key[:2]]:
-                del self.learned[old]
-            self.learned[key] = made
-        return self.learned[key]
+        basis = (rule.version, view.definition.hash, now.date(), at.date())
+        kept = self.learned.get((rule.id, what))
+        if kept is not None and isinstance(kept.made, NotLearned) and not kept.at <= at < kept.at + KEPT_UNKNOWN:
+            kept = None
+        if kept is None or kept.basis != basis:
+            kept = self.learned[rule.id, what] = Kept(basis, at, learn())
+        return kept.made
 
 
-def circumstances(view: ProcessView, now: datetime, owner_of: OwnerOf) -> Circumstances:
-    """What the detectors have to know of a process at `now`."""
+def circumstances(view: ProcessView, now: datetime, owner_of: OwnerOf, sources: Collection[str] = ()) -> Circumstances:
+    """What the detectors have to know of a process at `now`; how far they have told of these sources alone, which reads
+    all of their events."""
     definition = view.definition
     return Circumstances(
         now=now,
-        watermarks=watermarks(view.warehouse, view.tenant),
+        watermarks=watermarks(view.warehouse, view.tenant, sources) if sources else WATERMARKS.to_frame(),
         owner_of=owner_of,
         price=definition.value.price if definition.value is not None else unpriced,
         store_attribute=definition.store,

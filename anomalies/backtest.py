@@ -3,8 +3,9 @@
 Exact: every instant is asked as if it were now, of paths cut off there, and what is usual is learned anew from what had
 happened by then. Approximated: an event counts from when it happened and not from when it arrived, so a source that
 told late looks better than it was; attributes, prices, owners and excluded populations are those of today; the
-human touches of cases that went on are not known; instants of events are as exact as the view cut_cases
-says; and a source's last word is known to the minute, never too late.
+human touches of cases that went on are not known; cases that would have been flagged teach what is usual as all others
+do; instants of events are as exact as the view cut_cases says; and a source's last word is known to the minute, never
+too late.
 """
 
 from __future__ import annotations

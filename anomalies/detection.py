@@ -80,7 +80,7 @@ class Detection:
                 log.warning("no rule runs: %s", error)
                 self.last = replace(self.last, problem=str(error), added={}, resolved=())
                 return self.last
-            watch = Watch(book, self._learned)
+            watch = Watch(book, self.recorder.lasting_cases, self._learned)
             added: dict[str, list[Finding]] = {}
             resolved: list[str] = []
             looked = tuple(self._run(watch, rule, added, resolved) for rule in rules.values())
@@ -151,7 +151,7 @@ class Detection:
     def look(self, rule: Rule) -> Watched:
         """What a rule finds at this instant, with nothing written down: the trigger of a run is asked anew by this."""
         view = self.views.view(rule.process)
-        watch = Watch(self.owners.book(), self._learned)
+        watch = Watch(self.owners.book(), self.recorder.lasting_cases, self._learned)
         return watch.look(view, rule, as_of(view, self.clock), self.clock.now())
 
 

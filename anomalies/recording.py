@@ -70,6 +70,10 @@ class Recorder:
             of_rule.resolved + of_owners.resolved,
         )
 
+    def lasting_cases(self, process: str, rule: str) -> set[str]:
+        """The cases of which a rule found trouble that lasts."""
+        return {one.case_id for one in self._store.known(process, rule).open.values()} - {""}
+
     def left_over(self, present: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Processes and rules, ordered, of which something lasts though they are not among the `present`."""
         lasting = self._store.lasting_rules() | self._incidents.lasting_rules()

@@ -50,28 +50,23 @@ class UnusualCases:
 
 
 def learn_usual_cases(
-    view: ProcessView,
-    rule: UnusualCaseRule,
-    now: datetime,
-    *,
-    scorer: Scorer | None = None,
-    flagged: Collection[str] = (),
+    view: ProcessView, rule: UnusualCaseRule, now: datetime, flagged: Collection[str] = ()
 ) -> UsualCases | NotLearned:
     """What the cases that began in the `learn_from` before `now`, and are over by then, have in common.
 
-    `flagged`: ids of cases that do not teach, since they were found unusual before. It takes seconds and changes
-    slowly: once a day is enough. An isolation forest unless another scorer is given, which is fitted.
+    `flagged`: ids of cases that do not teach, since they are found unusual now. Those that were so once do: without
+    them a quantile of the others would flag ever more. It takes seconds and changes slowly: once a day is enough.
     """
     reference = CaseFilter(since=now - rule.learn_from, until=now)
-    usual = learn_usual_paths(view, now, reference, rule.segment)
+    usual = learn_usual_paths(view, now, reference, rule.segment, flagged)
     peers = case_features(view, usual, now, reference)
     peers = peers.filter((pl.col("state") != "open") & ~pl.col("case_id").is_in(list(flagged)))
     if peers.height < rule.at_least:
         return NotLearned(
             f"{rule.id}: {peers.height} cases of {view.definition.id} that began since "
-            f"{now - rule.learn_from:%Y-%m-%d} are over; {rule.at_least} are needed to know what is usual"
+            f"{now - rule.learn_from:%Y-%m-%d} are over and can teach; {rule.at_least} are needed"
         )
-    fitted = (scorer or IsolationForest(seed=rule.seed)).fit(figures(peers))
+    fitted = IsolationForest(seed=rule.seed).fit(figures(peers))
     decide = QuantileFilter(rule.quantile, most=rule.most_share, at_least=rule.at_least)
     decide.learn(fitted.score(figures(peers)))
     return UsualCases(usual, fitted, decide, Peers(usual, peers), peers.height, now)

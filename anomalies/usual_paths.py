@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -103,10 +104,10 @@ class UsualPaths:
 
 
 def learn_usual_paths(
-    view: ProcessView, cut: datetime, reference: CaseFilter, segment_attribute: str = ""
+    view: ProcessView, cut: datetime, reference: CaseFilter, segment_attribute: str = "", without: Collection[str] = ()
 ) -> UsualPaths:
-    """What the cases of the reference did by `cut`. Three scans of their paths."""
-    scope = {"ends": list(view.definition.end), "cut": cut}
+    """What the cases of the reference did by `cut`, those of `without` aside. Three scans of their paths."""
+    scope = {"ends": list(view.definition.end), "cut": cut, "without": sorted(without)}
     variants = view.ask(load_query(__file__, "usual_variants"), reference, most=VARIANTS, **scope)
     steps = view.ask(
         load_query(__file__, "usual_steps"), reference, most=STEPS, segment_attribute=segment_attribute, **scope

@@ -38,6 +38,8 @@ class Kept:
 
 Learned = dict[tuple[str, str], Kept]
 """By id of the rule and what was learned for it."""
+Flagged = Callable[[str, str], Collection[str]]
+"""From a process and a rule to the ids of the cases that it found and of which the trouble lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,10 @@ class Watched:
 @dataclass(slots=True)
 class Watch:
     """Runs rules. What they learn is kept for the day, of the log and by the clock: it changes slowly, and to learn it
-    takes seconds."""
+    takes seconds. What is flagged does not teach."""
 
     owner_of: OwnerOf
+    flagged: Flagged
     learned: Learned = field(default_factory=dict)
 
     def look(self, view: ProcessView, rule: Rule, now: datetime, at: datetime) -> Watched:
@@ -84,9 +87,11 @@ class Watch:
 
     def _unusual(self, view: ProcessView, rule: UnusualCaseRule, around: Circumstances, at: datetime) -> Watched:
         now = around.now
-        learned: UsualCases | NotLearned = self._once(
-            view, rule, now, at, "cases", lambda: learn_usual_cases(view, rule, now)
-        )
+
+        def learn() -> UsualCases | NotLearned:
+            return learn_usual_cases(view, rule, now, self.flagged(rule.process, rule.id))
+
+        learned: UsualCases | NotLearned = self._once(view, rule, now, at, "cases", learn)
         found = unusual_cases(view, rule, learned, around)
         what = rule.title or f"Unusual cases of {view.definition.title or view.definition.id}"
         named = [replace(one, cause_title=f"{what}: {one.suspect}" if one.suspect else what) for one in found.findings]

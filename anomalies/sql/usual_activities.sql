@@ -1,8 +1,8 @@
 -- What cases that are over hold and what follows it, as learned at an instant: one row per activity with cases (in
 -- which it occurs), share (0 to 1, of the cases that are over), place (mean place of its first occurrence, from 0 to 1)
 -- and next_p50_s, next_p95_s and next_p99_s (wait from it to whatever follows, seconds, null where none is known). The
--- greatest share first, then by name; at most `most`. A case that is not open is over. Parameters: the filter
--- (mining/filters.py), ends, cut, most.
+-- greatest share first, then by name; at most `most`. A case that is not open is over. Cases of `without` do
+-- not teach. Parameters: the filter (mining/filters.py), ends, cut, without, most.
 WITH
     (
         SELECT (groupArray(toUInt32(key)), groupArray(name))
@@ -28,7 +28,7 @@ WITH
             states = {states:Array(String)},
             ends = {ends:Array(String)},
             cut = {cut:DateTime64(6, 'UTC')})
-        WHERE state != 'open'
+        WHERE state != 'open' AND case_id NOT IN {without:Array(String)}
     ),
     (SELECT count() FROM paths) AS total
 SELECT

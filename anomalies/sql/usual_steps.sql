@@ -2,7 +2,8 @@
 -- p95_s and p99_s of its waits (seconds; null where no order is sure). source '': the case begins with target. target
 -- '': the case is complete and ends with source (its wait is null). segment: value of the case attribute, '' for all
 -- cases together, which alone are given where segment_attribute is ''. Most pairs first, then by segment and names; of
--- each segment the first `most`. Parameters: the filter (mining/filters.py), ends, cut, segment_attribute, most.
+-- each segment the first `most`. Cases of `without` do not teach. Parameters: the filter (mining/filters.py), ends, cut,
+-- without, segment_attribute, most.
 WITH
     (
         SELECT (groupArray(toUInt32(key)), groupArray(name))
@@ -35,6 +36,7 @@ WITH
             states = {states:Array(String)},
             ends = {ends:Array(String)},
             cut = {cut:DateTime64(6, 'UTC')})
+        WHERE case_id NOT IN {without:Array(String)}
     )
 SELECT
     segment,

@@ -1,6 +1,6 @@
 -- The variants of cases that are over, as learned at an instant: one row each with variant (id) and cases. Most cases
--- first, then by id; at most `most`. A case that is not open is over. Parameters: the filter (mining/filters.py), ends,
--- cut, most.
+-- first, then by id; at most `most`. A case that is not open is over. Cases of `without` do not teach. Parameters: the
+-- filter (mining/filters.py), ends, cut, without, most.
 SELECT lower(leftPad(hex(sipHash64(activities)), 16, '0')) AS variant, count() AS cases
 FROM cut_cases(
             tenant = {tenant:String},
@@ -19,7 +19,7 @@ FROM cut_cases(
             states = {states:Array(String)},
             ends = {ends:Array(String)},
             cut = {cut:DateTime64(6, 'UTC')})
-WHERE state != 'open'
+WHERE state != 'open' AND case_id NOT IN {without:Array(String)}
 GROUP BY variant
 ORDER BY cases DESC, variant
 LIMIT {most:UInt64}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from found import finding
 from logs import START, Told, frame, happened, object_frame, process, stored
 
 from anomalies.detection import Detection
@@ -67,7 +68,12 @@ def tell(warehouse: Warehouse, clock: FixedClock, tenant: str) -> Callable[..., 
 
 
 def test_every_rule_runs_and_what_it_lacks_is_told(
-    detection: Detection, incidents: Incidents, tell: Callable[..., None]
+    detection: Detection,
+    incidents: Incidents,
+    store: FindingStore,
+    moving: FixedClock,
+    tenant: str,
+    tell: Callable[..., None],
 ) -> None:
     tell(("Authorised", 0, "1", "crm"), ("Authorised", 0, "2", "crm"), ("Paid", 6, "2", "bank"))
     found = detection.run()
@@ -86,6 +92,11 @@ def test_every_rule_runs_and_what_it_lacks_is_told(
     assert {one.owner for one in incidents.all()} == {"ops"}
     assert sorted(len(group) for group in found.added.values()) == [1, 1]
     assert detection.run().added == {}
+    assert told["odd"].not_learned[0].startswith("odd: 1 cases of p that began since")
+    store.add([finding(tenant, "2", rule="odd", process="p")], {finding(tenant, "2").cause: "1" * 32})
+    moving.at += timedelta(minutes=1)
+    [odd] = detection.look(detection.rules.get("odd")).not_learned
+    assert odd.startswith("odd: 0 cases of p that began since")  # what is flagged does not teach
 
 
 def test_what_came_and_what_ended_another_way_is_over_when_it_did(

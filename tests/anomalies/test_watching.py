@@ -45,6 +45,10 @@ LAST = START + timedelta(hours=10)
 TODAY = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
+def nothing(process: str, rule: str) -> list[str]:
+    return []
+
+
 def told(warehouse: Warehouse, clock: Clock, tenant: str, *waits: str) -> ProcessView:
     """An hour between authorised and paid in these cases; the case "stuck" waits for five; other business at LAST."""
     events = [happened("Authorised", "5h", "stuck", source="crm"), happened("Paid", LAST, "other", source="bank")]
@@ -57,7 +61,7 @@ def told(warehouse: Warehouse, clock: Clock, tenant: str, *waits: str) -> Proces
 def test_what_is_learned_is_kept_for_a_day_and_that_it_is_too_little_for_a_minute(
     warehouse: Warehouse, clock: Clock, tenant: str
 ) -> None:
-    watch = Watch(unowned)
+    watch = Watch(unowned, nothing)
 
     def taught(at: datetime) -> list[str]:
         """Of every finding by how many waits it is known; else why nothing is."""
@@ -85,7 +89,7 @@ def test_a_rule_asks_how_far_its_own_source_told_and_takes_only_that_for_an_answ
         return watermarks(opened, name, sources)
 
     monkeypatch.setattr(watching, "watermarks", noted)
-    view, watch = told(warehouse, clock, tenant), Watch(unowned)
+    view, watch = told(warehouse, clock, tenant), Watch(unowned, nothing)
     watched, *_ = [watch.look(view, rule, LAST, TODAY) for rule in (RULE, SLA, ODD)]
     assert asked == [["bank"]]
     nobodys = circumstances(view, LAST, unowned).watermarks

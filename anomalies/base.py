@@ -30,9 +30,6 @@ class Scorer(ABC):
     Two scorers with equal parameters that were fitted on equal frames give equal scores: what is drawn is drawn from a
     seed among the parameters. `score` learns nothing. A scorer fitted on fewer than `FEWEST` rows knows nothing, and
     scores everything 0.
-
-    `dump` gives a text of JSON that `load` reads back to a scorer with the same scores. Nothing in it is run: a
-    file by a stranger gives an error or a scorer, never more.
     """
 
     FEWEST = 8
@@ -45,21 +42,6 @@ class Scorer(ABC):
     def score(self, frame: pl.DataFrame) -> Scores:
         """The scores, row by row. RuntimeError before `fit`."""
 
-    @abstractmethod
-    def dump(self) -> bytes:
-        """What it is and has learned, as JSON. RuntimeError before `fit`."""
-
-    @classmethod
-    @abstractmethod
-    def load(cls, data: bytes) -> Self:
-        """The scorer that `dump` wrote.
-
-        Raises
-        ------
-        UnreadableFile
-            The bytes are not what `dump` of this class writes.
-        """
-
 
 class Filter(ABC):
     """From scores to flags: which cases are worth a look. It owns the threshold.
@@ -67,7 +49,7 @@ class Filter(ABC):
     It learns only when `learn` is called, from the scores given then, and never from those that it decides on; who
     learns again and again leaves out what was flagged, or the threshold follows the trouble. NaN is never flagged, and
     does not teach. Equal scores are flagged alike, but where a cap has room for some of them only: then the first rows
-    win. `dump` and `load` are as those of a scorer.
+    win.
     """
 
     @abstractmethod
@@ -82,15 +64,6 @@ class Filter(ABC):
     def flag(self, scores: Scores) -> Flags:
         """Which of them are flagged: those above, as far as the cap goes. What it leaves out is for the caller to
         tell."""
-
-    @abstractmethod
-    def dump(self) -> bytes:
-        """What it is and has learned, as JSON."""
-
-    @classmethod
-    @abstractmethod
-    def load(cls, data: bytes) -> Self:
-        """The filter that `dump` wrote; `UnreadableFile` for anything else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,55 +5,9 @@ from __future__ import annotations
 import math
 from typing import Self
 
-import msgspec
 import numpy as np
 
 from anomalies.base import Filter, Flags, Scores
-from anomalies.kept_state import read_state, refuse, write_state
-
-
-class _Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="threshold"):
-    threshold: float
-
-
-class ThresholdFilter(Filter):
-    """Flags what scores more than a threshold that somebody chose. Bad when scores of another reference have another
-    meaning, as those of an isolation forest have: a threshold that fits one process fits no other."""
-
-    def __init__(self, threshold: float = 0.6) -> None:
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"expected a threshold from 0 to 1, got {threshold}")
-        self.threshold = threshold
-
-    def learn(self, scores: Scores) -> Self:
-        """Nothing: the threshold is given."""
-        return self
-
-    def above(self, scores: Scores) -> Flags:
-        above: Flags = scores > self.threshold
-        return above
-
-    def flag(self, scores: Scores) -> Flags:
-        return self.above(scores)
-
-    def dump(self) -> bytes:
-        return write_state(_Threshold(self.threshold))
-
-    @classmethod
-    def load(cls, data: bytes) -> Self:
-        state = read_state(data, _Threshold)
-        try:
-            return cls(state.threshold)
-        except ValueError as error:
-            refuse(str(error))
-            raise
-
-
-class _Quantile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="quantile"):
-    quantile: float
-    most: float
-    at_least: int
-    threshold: float | None
 
 
 class QuantileFilter(Filter):
@@ -92,19 +46,3 @@ class QuantileFilter(Filter):
         flags = np.zeros(scores.size, dtype=np.bool_)
         flags[highest] = True
         return flags
-
-    def dump(self) -> bytes:
-        return write_state(_Quantile(self.quantile, self.most, self.at_least, self.threshold))
-
-    @classmethod
-    def load(cls, data: bytes) -> Self:
-        state = read_state(data, _Quantile)
-        try:
-            made = cls(state.quantile, most=state.most, at_least=state.at_least)
-        except ValueError as error:
-            refuse(str(error))
-            raise
-        if state.threshold is not None and not np.isfinite(state.threshold):
-            refuse("the threshold is no number")
-        made.threshold = state.threshold
-        return made

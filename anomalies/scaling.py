@@ -6,9 +6,9 @@ sign(x) ln(1 + |x|), less the median, over a robust spread. At the normal distri
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -21,7 +21,8 @@ SMALLEST_SPREAD = 0.1
 Matrix = npt.NDArray[np.float64]
 
 
-class LogScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True, slots=True)
+class LogScale:
     """Of each column its median and spread, both in logarithms; columns in order of their names.
 
     The spread is 1.4826 times the median distance from the median; where that is 0, since most values are equal, 1.2533
@@ -51,26 +52,15 @@ class LogScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             spreads.append(max(spread, SMALLEST_SPREAD))
         return cls(tuple(columns), tuple(medians), tuple(spreads))
 
-    def problem(self) -> str:
-        """What is wrong with a scale that was read from a file; "" when nothing is."""
-        if not len(self.columns) == len(self.medians) == len(self.spreads):
-            return "its columns, medians and spreads differ in number"
-        if list(self.columns) != sorted(set(self.columns)):
-            return "its columns are not in order"
-        if not all(np.isfinite(self.medians)) or not all(np.isfinite(self.spreads)):
-            return "a median or spread is no number"
-        return "" if all(spread >= SMALLEST_SPREAD for spread in self.spreads) else "a spread is too small"
-
-    def distances(self, frame: pl.DataFrame, *, both_sides: bool = False) -> Matrix:
+    def distances(self, frame: pl.DataFrame) -> Matrix:
         """One row per row of the frame and one column per column of the scale: how far above the median, from 0 to
-        FARTHEST; with `both_sides` also how far below. What is not known is 0."""
+        FARTHEST. What is below it, or not known, is 0."""
         found = np.zeros((frame.height, len(self.columns)))
         for position, name in enumerate(self.columns):
             if name not in frame.columns or not frame.schema[name].is_numeric():
                 continue
             away = (_logarithms(frame[name]) - self.medians[position]) / self.spreads[position]
-            away = np.abs(away) if both_sides else np.maximum(away, 0.0)
-            found[:, position] = np.minimum(np.nan_to_num(away, nan=0.0, posinf=FARTHEST), FARTHEST)
+            found[:, position] = np.clip(np.nan_to_num(away, nan=0.0, posinf=FARTHEST), 0.0, FARTHEST)
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from kernel.access import Grant, Principal, Role, acting_as
 from kernel.clock import FixedClock
 from kernel.errors import InputError, NotAllowed, NotFound
 from kernel.owners import Owners
+from kernel.state.database import State
+from kernel.state.tables import INCIDENTS
 
 RULE = "refund in time"
 Everybody = dict[str, str]
@@ -135,3 +138,35 @@ def test_deeds_carry_the_name_of_who_did_them(desk: IncidentDesk, ids: Everybody
 def test_the_dearest_comes_first_among_the_equally_severe(desk: IncidentDesk, ids: Everybody) -> None:
     assert next(line.incident.cause for line in desk.lines()) == "both"
     assert desk.lines(most=1)[0].lost_per_hour == {"EUR": Decimal(1)}
+
+
+def test_what_lasts_is_never_left_out_before_it_is_known_who_asks_and_what_is_severe(
+    desk: IncidentDesk, state: State, moving: FixedClock, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The severe one, and the one of orders, began before 600 others."""
+    monkeypatch.setattr("anomalies.incidents.MOST_READ", 500)
+    usual = dict.fromkeys(("rule", "cause", "title", "suspect", "owner", "dependency_owner", "told"), "")
+    now = moving.now()
+    rows = [
+        {
+            **usual,
+            "tenant": tenant,
+            "incident_id": f"{number:032}",
+            "open_key": f"{number}",
+            "process": "orders" if number == 1 else "returns",
+            "kind": "sla_breach",
+            "severity": "low" if number else "critical",
+            "state": "open",
+            "opened_at": now + timedelta(seconds=number),
+            "since": now,
+            "last_found_at": now,
+            "findings": 0,
+        }
+        for number in range(602)
+    ]
+    with state.writing() as connection:
+        connection.execute(INCIDENTS.insert(), rows)
+    assert [line.incident.severity.value for line in desk.lines(most=2)] == ["critical", "low"]
+    with acting_as(who(tenant, Grant(Role.VIEWER, "orders"))):
+        assert [line.incident.id for line in desk.lines()] == [f"{1:032}"]
+    assert len(desk.incidents.all(states=["open", "resolved"])) == 500  # with what is over, the newest

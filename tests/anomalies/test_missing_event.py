@@ -21,6 +21,7 @@ from kernel.clock import Clock
 from kernel.findings import Finding, Severity
 from kernel.warehouse import Warehouse
 from mining.cases import case
+from mining.projection import refresh
 from mining.view import ProcessView
 
 EVERY = timedelta(hours=2)
@@ -104,6 +105,13 @@ def test_a_source_that_is_dead_overnight_alarms_once(warehouse: Warehouse, clock
     assert finding.title == "payments tells nothing since 2024-03-04 21:00 UTC; 5 cases wait for Payment confirmed"
     assert finding.evidence.parameters["cases_waiting"] == "5"
     assert finding.cause == f"source_silent/{finding.process}/payments"
+    # Another process that awaits it has trouble of its own, with an owner of its own.
+    first, second = line.view, replace(line.view, definition=returns(id="second", calendar=None))
+    refresh(warehouse, clock, tenant, second.definition)
+    line.view = second
+    [other] = line.expect("30h", "source_silent payments")
+    assert other.cause == "source_silent/second/payments"
+    line.view = first
     line.at("31h", AUTHORISED, "at 31h")
     [again] = line.expect("40h", "source_silent payments")
     assert again.id == finding.id

@@ -1,5 +1,5 @@
 """The work that goes on by itself beside a service: trouble is looked for when events arrive, people are told, runs
-move, messages are delivered, what runs did becomes events, and the audit is anchored.
+move, messages are delivered and forgotten in time, what runs did becomes events, and the audit is anchored.
 
 Each part may fail without stopping the others: it is told in the log, and tried again at the next turn.
 """
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import msgspec
 
@@ -21,7 +22,7 @@ from ingest.live import LiveIngest, LoadedStep
 from kernel.audit.anchors import anchor
 from kernel.errors import GembascopeError
 from orchestration_hooks.history import SOURCE
-from orchestration_hooks.outbox import Deliverer, by_effects
+from orchestration_hooks.outbox import Deliverer, by_effects, forget_delivered
 from orchestration_hooks.telling import tell
 from orchestration_hooks.worker import Worker
 
@@ -31,6 +32,11 @@ TURN_S = 1.0
 LOOK_EVERY_S = 30.0
 """Trouble also comes without events: time passes."""
 ANCHOR_EVERY_S = 60.0
+FORGET_EVERY_S = 3600.0
+KEPT = timedelta(days=30)
+"""How long a delivered message is kept, for whoever asks what was told. Its key may be free again at any time: the
+messages of a group are numbered in the transaction that writes them down (`Alerter.flush`), so no key comes twice,
+however often and long after an incident is told of again."""
 SHARE = 2
 """Looking may take a part of the time: after a look that took long the next one waits so many times as long."""
 
@@ -53,7 +59,7 @@ class Background:
         self._arrived, self._stopping = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._touched: set[str] | None = set()  # object types with new events; None: any
-        self._looked_at = self._anchored_at = float("-inf")
+        self._looked_at = self._anchored_at = self._forgot_at = float("-inf")
         self._next_look_at = float("-inf")
         self._threads: list[threading.Thread] = []
 
@@ -111,6 +117,9 @@ class Background:
         if at_s >= self._anchored_at + ANCHOR_EVERY_S:
             self._safely("the audit was not anchored", self._anchor)
             self._anchored_at = at_s
+        if at_s >= self._forgot_at + FORGET_EVERY_S:
+            self._safely("old messages were not forgotten", self._forget)
+            self._forgot_at = at_s
 
     def _look_again(self, object_types: set[str] | None) -> None:
         operations = self._operations
@@ -140,6 +149,12 @@ class Background:
     def _anchor(self) -> None:
         operations = self._operations
         anchor(operations.state, operations.settings.tenant, operations.machine_clock)
+
+    def _forget(self) -> None:
+        operations = self._operations
+        before = operations.machine_clock.now() - KEPT  # by which deliveries are marked
+        with operations.state.writing() as connection:
+            forget_delivered(connection, operations.settings.tenant, before=before)
 
     def _deliver(self) -> None:
         while not self._stopping.is_set():

@@ -7,6 +7,7 @@ machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,16 +15,19 @@ from pathlib import Path
 from anomalies.backtest import BackTest
 from anomalies.detection import Detected, Detection
 from anomalies.incident_desk import IncidentDesk, IncidentLine
-from kernel.access import Permission, Principal, require
+from kernel.access import Permission, Principal, reach, require
 from kernel.clock import Clock
 from kernel.definitions import suggestion
-from kernel.errors import DefinitionError, GembascopeError, InputError, NotFound
+from kernel.errors import DefinitionError, GembascopeError, InputError, NotAllowed, NotFound
 from kernel.owners import Owner
+from kernel.process import ProcessDefinition, no_such_process
 from kpis.as_of import as_of
 from kpis.standings import Standing, standings
 from mining.view import Views
 from orchestration_hooks.approvals import Decided, Decision
 from orchestration_hooks.engine import Engine
+from orchestration_hooks.messages import Undelivered
+from orchestration_hooks.mutes import Mute
 from orchestration_hooks.opening import Opened
 from orchestration_hooks.playbook import Playbook
 from orchestration_hooks.runs import RunDetail, RunRow, Waiting
@@ -176,6 +180,10 @@ class Desk:
         """Have a run stop, as `Controls.cancel`."""
         self.engine.controls.cancel(run, self.principal, reason)
 
+    def resume(self, run: str) -> None:
+        """Have a run that holds look again now, as `Controls.resume`."""
+        self.engine.controls.resume(run, self.principal)
+
     def requeue(self, run: str) -> None:
         """Send a dead run on, as `Controls.requeue`."""
         self.engine.controls.requeue(run, self.principal)
@@ -183,6 +191,80 @@ class Desk:
     def settle(self, run: str, *, done: bool, reason: str) -> None:
         """Say what became of a deed in doubt, as `Controls.settle`."""
         self.engine.controls.settle(run, self.principal, done=done, reason=reason)
+
+    # What keeps runs from being opened
+
+    def mutes(self) -> list[Mute]:
+        """The mutes that last, as `Mutes.present`."""
+        return self.engine.mutes.present(self.principal)
+
+    def mutable(self) -> list[ProcessDefinition]:
+        """The processes on all of which one may act, and so mute what is for them, by id; none while a definition is
+        wrong."""
+        try:
+            return [one for one in self.views.all() if self.may(Permission.ACT, one.id)]
+        except DefinitionError:
+            return []
+
+    def mute(
+        self, process: str, *, playbook: str = "", key: str = "", until: datetime | timedelta, reason: str
+    ) -> Mute:
+        """Mute a playbook on a process, or every one (`playbook` ""), as `Mutes.mute`.
+
+        Raises
+        ------
+        NotFound
+            There is no such process, none that one may read, or no such playbook for it.
+        """
+        if reach(self.principal, Permission.READ, process) is None:
+            raise no_such_process(process, [definition.id for definition in self.views.all()])
+        require(self.principal, Permission.ACT, process)
+        self.views.processes.get(process)
+        if playbook:
+            found = self.playbooks().items()
+            known = sorted(name for name, one in found if one.trigger.match.process == process)
+            if playbook not in known:
+                there = ", ".join(known) or "none"
+                raise NotFound(
+                    f"no playbook {playbook[:60]!r} for the process {process}{suggestion(playbook, known)}; "
+                    f"there are: {there}"
+                )
+        return self.engine.mutes.mute(self.principal, process, playbook=playbook, key=key, until=until, reason=reason)
+
+    def end_mute(self, mute: str) -> Mute:
+        """End a mute now, as `Mutes.end`."""
+        return self.engine.mutes.end(self.principal, mute)
+
+    # What did not reach anybody
+
+    def undelivered(self) -> Undelivered:
+        """Messages that did not arrive, as `Messages.undelivered`."""
+        return self.engine.messages.undelivered(self.principal)
+
+    def requeue_message(self, message: str) -> None:
+        """Send a message again, as `Messages.requeue`."""
+        self.engine.messages.requeue(self.principal, message)
+
+    def discard_message(self, message: str, reason: str) -> None:
+        """Give a message up, as `Messages.discard`."""
+        self.engine.messages.discard(self.principal, message, reason)
+
+    def titles(self, incidents: Collection[str]) -> dict[str, str]:
+        """What incidents are called, by id, of those that there are; for who may read everything."""
+        require(self.principal, Permission.READ)
+        found = {}
+        for incident in incidents:
+            with suppress(NotFound):
+                found[incident] = self.incidents.incidents.get(incident).title
+        return found
+
+    def may(self, permission: Permission, process: str = "") -> bool:
+        """Whether one has the permission in all of a process; without one, in everything of the tenant."""
+        try:
+            require(self.principal, permission, process)
+        except NotAllowed:
+            return False
+        return True
 
 
 def subject_of(line: IncidentLine, link: Callable[[str], str]) -> Subject:

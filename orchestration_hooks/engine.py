@@ -8,6 +8,8 @@ from orchestration_hooks.controls import Controls
 from orchestration_hooks.driving import Driver
 from orchestration_hooks.history import History
 from orchestration_hooks.library import Library
+from orchestration_hooks.messages import Messages
+from orchestration_hooks.mutes import Mutes
 from orchestration_hooks.opening import Opening
 from orchestration_hooks.runs import Runs
 from orchestration_hooks.tools import Tools
@@ -15,7 +17,8 @@ from orchestration_hooks.tools import Tools
 
 class Engine:
     """`opening` opens runs, `driver` moves those that a worker claimed, `controls` and `approvals` take what people and
-    engines say, `runs` and `history` show them."""
+    engines say, `runs` and `history` show them. `mutes` keeps runs from being opened; `messages` shows alerts that did
+    not arrive."""
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
@@ -26,4 +29,6 @@ class Engine:
         self.controls = Controls(tools, self.book)
         self.approvals = Approvals(tools, self.book, self.library)
         self.history = History(tools.state, tools.tenant)
+        self.mutes = Mutes(tools)
+        self.messages = Messages(tools)
         self.runs = Runs(tools.state, tools.tenant, self.library, self.history)

@@ -189,26 +189,6 @@ class Opening:
         there = (RUNS.c.tenant == self._tools.tenant, RUNS.c.playbook == playbook.id, RUNS.c.open_key.is_not(None))
         return bool(connection.execute(select(func.count()).select_from(RUNS).where(*there)).scalar_one() >= most)
 
-    def mute(self, process: str, *, playbook: str = "", key: str = "", until: datetime, reason: str, by: str) -> str:
-        """Open no runs of this kind for a while; those that are open go on. The id of the mute."""
-        now = self._tools.clock.now()
-        if until <= now or not reason.strip():
-            raise InputError("a mute ends later than now, and has a reason")
-        values = {
-            "tenant": self._tools.tenant,
-            "mute_id": uuid4().hex,
-            "process": process,
-            "playbook": playbook,
-            "key": key,
-            "reason": reason,
-            "muted_by": by,
-            "muted_at": now,
-            "until": until,
-        }
-        with self._tools.state.writing() as connection:
-            connection.execute(MUTES.insert().values(**values))
-        return str(values["mute_id"])
-
 
 def open_key_of(process: str, key: str) -> str:
     return hashlib.sha256(f"{process}\0{key}".encode()).hexdigest()

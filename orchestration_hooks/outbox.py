@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select
@@ -58,10 +59,13 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A message that is not tried any more, and why."""
+    """A message that is not tried any more, and why. `incident_id`: what it is about, the worst of so many `incidents`;
+    "" and 0 where it is about none."""
 
     dedup_key: str
     destination: str
+    incident_id: str
+    incidents: int
     attempts: int
     created_at: datetime
     dead_at: datetime
@@ -73,10 +77,20 @@ Sender = Callable[[Outgoing], Outcome]
 
 
 def enqueue(
-    connection: Connection, tenant: str, *, dedup_key: str, destination: str, stream: str, body: str, at: datetime
+    connection: Connection,
+    tenant: str,
+    *,
+    dedup_key: str,
+    destination: str,
+    stream: str,
+    body: str,
+    at: datetime,
+    incident_id: str = "",
+    incidents: int = 0,
 ) -> bool:
     """Write a message down within the transaction of what it is about; False when its key is there already.
 
+    `incident_id` and `incidents`: as in `Dead`.
     Whoever enqueues has locked what the stream is about: two who add to one at once get `StateConflict`.
     """
     there = select(OUTBOX.c.dedup_key).where(OUTBOX.c.tenant == tenant, OUTBOX.c.dedup_key == dedup_key)
@@ -92,6 +106,8 @@ def enqueue(
             stream=stream,
             number=(last or 0) + 1,
             body=body,
+            incident_id=incident_id,
+            incidents=incidents,
             created_at=at,
             attempts=0,
             next_at=at,
@@ -235,6 +251,8 @@ def dead_letters(connection: Connection, tenant: str, *, limit: int = 100) -> li
         Dead(
             row["dedup_key"],
             row["destination"],
+            row["incident_id"],
+            row["incidents"],
             row["attempts"],
             row["created_at"],
             row["dead_at"],
@@ -245,8 +263,18 @@ def dead_letters(connection: Connection, tenant: str, *, limit: int = 100) -> li
     ]
 
 
+def dead_count(connection: Connection, tenant: str) -> int:
+    """How many messages are not tried any more."""
+    dead = select(func.count()).select_from(OUTBOX).where(OUTBOX.c.tenant == tenant, OUTBOX.c.dead_at.is_not(None))
+    return int(connection.execute(dead).scalar_one())
+
+
 def requeue(connection: Connection, tenant: str, dedup_key: str, *, by: str, at: datetime) -> None:
-    """Try a dead message again, under its key, with all its attempts before it; the audit says who wanted it.
+    """Try a dead message again, from `at` on and under its key. Its attempts are counted from the first again, so that
+    it is tried as often as a new one; the audit says who wanted it, and how many there were before.
+
+    What came after it in its stream may be delivered already: then it comes late. What was not delivered yet waits for
+    it.
 
     Raises
     ------
@@ -255,17 +283,32 @@ def requeue(connection: Connection, tenant: str, dedup_key: str, *, by: str, at:
     """
     dead = and_(OUTBOX.c.tenant == tenant, OUTBOX.c.dedup_key == dedup_key, OUTBOX.c.dead_at.is_not(None))
     values = {"dead_at": None, "next_at": at, "attempts": 0}
-    changed = connection.execute(OUTBOX.update().where(dead).values(**values).returning(OUTBOX.c.destination))
-    row = changed.one_or_none()
+    row = connection.execute(select(OUTBOX).where(dead).with_for_update()).mappings().one_or_none()
     if row is None:
-        raise NotFound(f"no dead message {dedup_key!r}")
-    body = {"message": dedup_key, "destination": row.destination}
-    append(connection, tenant, AUDIT_CHAIN, kind="message_requeued", actor=by, body=body, at=at)
+        raise _not_dead(dedup_key)
+    connection.execute(OUTBOX.update().where(dead).values(**values))
+    append(connection, tenant, AUDIT_CHAIN, kind="message_requeued", actor=by, body=_audited(row), at=at)
+
+
+def discard(connection: Connection, tenant: str, dedup_key: str, *, by: str, reason: str, at: datetime) -> None:
+    """Remove a dead message: nobody will be told of it. The audit keeps what it was about, who gave it up and why.
+
+    Raises
+    ------
+    NotFound
+        There is no dead message of that key.
+    """
+    dead = and_(OUTBOX.c.tenant == tenant, OUTBOX.c.dedup_key == dedup_key, OUTBOX.c.dead_at.is_not(None))
+    row = connection.execute(OUTBOX.delete().where(dead).returning(OUTBOX)).mappings().one_or_none()
+    if row is None:
+        raise _not_dead(dedup_key)
+    body = _audited(row) | {"reason": reason}
+    append(connection, tenant, AUDIT_CHAIN, kind="message_discarded", actor=by, body=body, at=at)
 
 
 def forget_delivered(connection: Connection, tenant: str, *, before: datetime) -> int:
     """Remove what was delivered before this instant; how many. Their keys are free again then: keep them for longer
-    than anybody could enqueue the same once more."""
+    than anybody could enqueue the same once more. Dead messages stay until somebody decides on them."""
     old = and_(OUTBOX.c.tenant == tenant, OUTBOX.c.delivered_at < before)
     return len(connection.execute(OUTBOX.delete().where(old).returning(OUTBOX.c.dedup_key)).all())
 
@@ -275,6 +318,16 @@ def waiting(connection: Connection, tenant: str) -> tuple[int, datetime | None]:
     columns = select(func.count(), func.min(OUTBOX.c.created_at)).select_from(OUTBOX)
     count, oldest = connection.execute(columns.where(OUTBOX.c.tenant == tenant, OUTBOX.c.next_at.is_not(None))).one()
     return int(count), oldest
+
+
+def _not_dead(dedup_key: str) -> NotFound:
+    return NotFound(f"no message {dedup_key[:60]!r} that was given up")
+
+
+def _audited(row: RowMapping) -> dict[str, Any]:
+    """What the audit says of a message: never what it told."""
+    told = ("destination", "incident_id", "incidents", "attempts")
+    return {"message": row["dedup_key"], "code": row["last_code"], **{name: row[name] for name in told}}
 
 
 def _outgoing(row: RowMapping) -> Outgoing:

@@ -1,7 +1,7 @@
 """What became of incidents, passed on: to who is told of it, and to the playbooks that open by themselves.
 
 It is told in the transaction that notes that it was: killed before, it is told again; a playbook that was asked for
-already counts it once more and opens nothing.
+already counts it once more and opens nothing. What a playbook did not begin by itself is told at the incident.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ from kpis.as_of import is_live
 from orchestration_hooks.alerts.alerter import Alerter
 from orchestration_hooks.alerts.news import IncidentNews, NewsState
 from orchestration_hooks.desk import Desk, subject_of
+from orchestration_hooks.entry import WORKER
 from orchestration_hooks.opening import Opened
+from orchestration_hooks.states import Reason
 
 log = logging.getLogger("gembascope.telling")
 BEGINS = (NewsState.OPENED, NewsState.GREW)
+NOT_BEGUN = {
+    Reason.MUTED: "somebody muted it for a while",
+    Reason.LIMIT_REACHED: "as many of its runs are open as it allows",
+}
+"""Why a playbook that begins by itself did not, as its incident says."""
 
 
 def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str, Mapping[tuple[str, str], Opened]]:
@@ -38,6 +45,7 @@ def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str,
             if what in BEGINS and live:  # of the past nothing is done by itself
                 subjects = [subject_of(line, desk.link)]
                 opened[incident.id] = desk.engine.opening.consider(desk.playbooks().values(), subjects)
+                _note_not_begun(desk, incident.id, opened[incident.id])
             told = news(line, what, backfill=not live)
             with state.writing() as connection:
                 alerter.take(connection, told, now)
@@ -47,6 +55,19 @@ def tell(desk: Desk, state: State, alerter: Alerter, now: datetime) -> dict[str,
     with state.writing() as connection:
         alerter.flush(connection, now)
     return opened
+
+
+def _note_not_begun(desk: Desk, incident: str, asked: Mapping[tuple[str, str], Opened]) -> None:
+    """Say at the incident, once, which playbooks did not begin: nobody begins them later unless it grows."""
+    texts = [
+        f"The playbook {playbook} did not begin by itself: {NOT_BEGUN[one.reason]}. It can be proposed afterwards."
+        for (playbook, _), one in sorted(asked.items(), key=lambda item: item[0])
+        if one.reason in NOT_BEGUN
+    ]
+    said = {note.text for note in desk.incidents.incidents.notes(incident)} if texts else set()
+    for text in texts:
+        if text not in said:
+            desk.incidents.incidents.comment(incident, text, by_name=WORKER)
 
 
 def news_state(incident: Incident) -> NewsState:

@@ -225,9 +225,9 @@ class World:
         with self.state.reading() as connection:
             return int(connection.execute(asked).scalar_one())
 
-    def audit(self, run_id: str = "") -> list[dict[str, Any]]:
-        """The entries of a run, whose chain is proven to be whole."""
-        table, chain = AUDIT_ENTRIES, f"run:{run_id or self.only()}"
+    def audit(self, run_id: str = "", *, chain: str = "") -> list[dict[str, Any]]:
+        """The entries of a run or of another chain, which is proven to be whole."""
+        table, chain = AUDIT_ENTRIES, chain or f"run:{run_id or self.only()}"
         asked = select(table).where(table.c.tenant == self.tenant, table.c.chain == chain).order_by(table.c.number)
         with self.state.reading() as connection:
             rows = connection.execute(asked).all()

@@ -14,7 +14,7 @@ from kernel.findings import finding_id
 from kernel.state.tables.outbox import ALERT_GROUPS, ALERT_MEMBERS
 from orchestration_hooks.alerts.grouping import NOT_TOLD, TELLS, Member, Reason, reason_to_tell
 from orchestration_hooks.alerts.news import IncidentNews, NewsState, read, written
-from orchestration_hooks.alerts.page import page
+from orchestration_hooks.alerts.page import page, worst_first
 from orchestration_hooks.alerts.policy import AlertPolicy
 from orchestration_hooks.outbox import enqueue, message_body
 
@@ -153,6 +153,8 @@ class Alerter:
                 stream=group_id,
                 body=message_body(message),
                 at=now,
+                incident_id=worst_first(told)[0].incident_id,
+                incidents=len(told),
             )
 
     def _locked(self, connection: Connection, group_id: str) -> None:

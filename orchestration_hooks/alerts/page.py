@@ -23,7 +23,7 @@ def page(told: Sequence[IncidentNews], *, reason: Reason, public_url: str | None
     address it holds no link: none is guessed."""
     if not told:
         raise ValueError("a page is about one incident or more")
-    ordered = sorted(told, key=_worst_first)
+    ordered = worst_first(told)
     first, more = ordered[0], len(ordered) - 1
     title = f"{_mark(first, reason)}{plain(first.title)}{f' and {more} more' if more else ''}"
     parts = [_part(news, public_url, now) for news in ordered[:MOST_SHOWN]]
@@ -32,6 +32,11 @@ def page(told: Sequence[IncidentNews], *, reason: Reason, public_url: str | None
     fields = {name: text for name, text in _facts(first, now) if text} if not more else {}
     link = _link(first, public_url) if not more else (f"{public_url}/incidents" if public_url else "")
     return Message(title, "\n\n".join(parts), first.severity.value, link, fields)
+
+
+def worst_first(told: Sequence[IncidentNews]) -> list[IncidentNews]:
+    """In the order of a page: the first one gives it its title."""
+    return sorted(told, key=_worst_first)
 
 
 def plain(text: str) -> str:

@@ -13,7 +13,7 @@ from logs import START
 from sqlalchemy import Table, func, select
 from state_databases import KINDS, empty_database
 
-from gembascope.background import LOOK_EVERY_S, Background
+from gembascope.background import FORGET_EVERY_S, KEPT, LOOK_EVERY_S, Background
 from gembascope.operations import Operations, operations
 from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
@@ -25,6 +25,7 @@ from kernel.state.database import State
 from kernel.state.tables import AUDIT_ANCHORS, OUTBOX, RUN_EVENTS, RUNS
 from kernel.warehouse import Warehouse
 from orchestration_hooks import telling
+from orchestration_hooks.effects import Outcome, Result
 from orchestration_hooks.telling import tell
 
 FILES = {
@@ -64,8 +65,8 @@ class Running:
         self.live.accept(msgspec.json.encode(told))
         self.live.drain()
 
-    def turn(self) -> None:
-        self._at_s += LOOK_EVERY_S
+    def turn(self, after_s: float = LOOK_EVERY_S) -> None:
+        self._at_s += after_s
         self.background.turn(self._at_s)
         self.live.drain()
 
@@ -145,15 +146,35 @@ def test_more_of_it_is_told_with_the_next_reminder_and_opens_no_second_run(runni
     assert (running.count(OUTBOX), running.count(RUNS)) == (2, 1)
 
 
-def test_what_is_cured_is_told_to_be_over(running: Running) -> None:
+def test_what_is_cured_is_told_to_be_over_and_what_was_told_is_forgotten_after_a_month(running: Running) -> None:
+    running.background._deliverer._send = lambda _: Outcome(Result.DONE)
     running.send(*STUCK)
     running.turn()
+    assert running.background._deliverer.deliver_due() == 1
     running.clock.at += timedelta(minutes=5)
     running.send(("Paid", 7, "1", "bank"), ("Paid", 7, "2", "bank"))
     running.turn()
     (incident,) = running.known.incidents.all()
     assert (incident.state, incident.resolution, incident.told) == ("resolved", "cured", "resolved:high:2")
     assert running.count(OUTBOX) == 2
+    running.clock.at += KEPT
+    running.turn(FORGET_EVERY_S - 2 * LOOK_EVERY_S)
+    assert running.count(OUTBOX) == 2  # it looks but once an hour
+    running.turn()
+    assert running.count(OUTBOX) == 1  # the other one was not delivered
+
+
+def test_a_playbook_that_is_muted_does_not_begin_and_its_incident_says_so_once(running: Running) -> None:
+    running.known.desk.mute("refunds", playbook="resend", until=timedelta(hours=1), reason="the bank is closed")
+    for more in STUCK, [("Authorised", 1, "3", "crm")]:
+        running.send(*more)
+        running.turn()
+    (incident,) = running.known.incidents.all()
+    said = [note.text for note in running.known.incidents.notes(incident.id) if note.kind == "comment"]
+    assert (incident.findings, running.count(OUTBOX), running.count(RUNS)) == (3, 1, 0)
+    assert said == [
+        "The playbook resend did not begin by itself: somebody muted it for a while. It can be proposed afterwards."
+    ]
 
 
 @BOTH

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from examples import examples
-from playbook_world import ASK, CALL, END, FakeEffects, World, cases, person, playbook, subject
+from playbook_world import ASK, CALL, END, MONDAY, FakeEffects, World, cases, person, playbook, subject
 from sqlalchemy import update
 
 from kernel.access import Role
@@ -58,13 +58,61 @@ def test_a_storm_of_findings_is_counted_at_once(world: World) -> None:
 def test_what_is_muted_or_full_is_not_opened(world: World) -> None:
     book = playbook(ASK, END, limits={"open_runs": 2})
     until = world.clock.at + timedelta(hours=1)
-    world.engine.opening.mute("return-to-refund", key="quiet", until=until, reason="known", by="id-olaf")
+    world.engine.mutes.mute(world.operator, "return-to-refund", key="quiet", until=until, reason="known")
     asked = [
         world.engine.opening.open(book, subject(key), requested_by="x").reason for key in ("quiet", "a", "b", "c", "a")
     ]
     assert asked == [Reason.MUTED, None, None, Reason.LIMIT_REACHED, Reason.DUPLICATE]
     world.after("1h")
+    assert world.engine.mutes.present(world.operator) == []
     assert world.engine.opening.open(BOOK, subject("quiet"), requested_by="x").reason is None
+
+
+def test_a_mute_is_for_who_may_act_on_all_of_the_process_and_ends_when_somebody_says_so(world: World) -> None:
+    mutes, day, process = world.engine.mutes, timedelta(days=1), "return-to-refund"
+    later = mutes.mute(world.operator, process, playbook="other", until=90 * day, reason=" stocktaking ")
+    first = mutes.mute(world.operator, process, playbook="book", until=MONDAY + day, reason="ERP is down")
+    assert (later.reason, later.until, first.muted_by) == ("stocktaking", MONDAY + 90 * day, "id-olaf")
+    viewer = person(world.tenant, "v", Role.VIEWER)
+    assert mutes.present(viewer) == mutes.present(world.operator) == [first, later]
+    asked = [world.engine.opening.open(BOOK, subject(), requested_by="x").reason]
+    for outsider, kind in (
+        (viewer, NotAllowed),
+        (person(world.tenant, "s", Role.OPERATOR, process=process, store="berlin"), NotFound),
+        (person(world.tenant, "p", Role.OPERATOR, process="elsewhere"), NotFound),
+    ):
+        assert outsider is viewer or mutes.present(outsider) == []
+        with pytest.raises(NotAllowed):
+            mutes.mute(outsider, process, until=day, reason="no")
+        with pytest.raises(kind):
+            mutes.end(outsider, first.mute_id)
+    wrong: list[dict[str, Any]] = [
+        {"until": MONDAY},
+        {"until": timedelta()},
+        {"until": 91 * day},
+        {"until": timedelta.max},
+        {"until": (MONDAY + day).replace(tzinfo=None)},
+        {"reason": " "},
+        {"key": "k" * 255},
+    ]
+    for one in wrong:
+        with pytest.raises(InputError):
+            mutes.mute(world.operator, process, **({"until": day, "reason": "r"} | one))
+    with pytest.raises(NotFound):
+        mutes.end(world.operator, "nothing")
+
+    world.after("1h")
+    assert mutes.end(world.operator, first.mute_id).until == world.clock.at
+    asked.append(world.engine.opening.open(BOOK, subject(), requested_by="x").reason)
+    assert asked == [Reason.MUTED, None]
+    with pytest.raises(InputError):
+        mutes.end(world.operator, first.mute_id)
+    assert mutes.present(world.operator) == [later]
+    assert [(found["kind"], found["actor"], found["body"]["mute"]) for found in world.audit(chain="mutes")] == [
+        ("muted", "id-olaf", later.mute_id),
+        ("muted", "id-olaf", first.mute_id),
+        ("unmuted", "id-olaf", first.mute_id),
+    ]
 
 
 def test_the_number_of_open_runs_is_exact_under_a_race(world: World) -> None:

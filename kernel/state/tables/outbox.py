@@ -15,6 +15,8 @@ OUTBOX = Table(
     Column("stream", String(128), nullable=False),  # messages of one stream and destination arrive in order
     Column("number", Integer, nullable=False),  # 1, 2, 3 … within them
     Column("body", Text, nullable=False),  # what is to be told, as JSON, without secrets
+    Column("incident_id", String(32), nullable=False),  # what it is about, the worst of several; '': of none
+    Column("incidents", Integer, nullable=False),  # how many it is about
     Column("created_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),  # that were begun
     Column("next_at", Instant),  # when to try next; null: delivered or dead
@@ -26,6 +28,7 @@ OUTBOX = Table(
     Column("last_detail", Text, nullable=False),
     UniqueConstraint("tenant", "destination", "stream", "number"),
     Index(None, "tenant", "next_at"),
+    Index(None, "tenant", "dead_at"),
 )
 """One row per message and destination."""
 

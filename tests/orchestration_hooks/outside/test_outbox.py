@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import Recorder
 from outside import effects, webhook
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from kernel.clock import FixedClock
 from kernel.errors import NotFound
@@ -26,11 +28,14 @@ from kernel.state.database import State
 from kernel.state.tables import AUDIT_ENTRIES, OUTBOX
 from orchestration_hooks.effects import Message, Outcome, Result
 from orchestration_hooks.outbox import (
+    AUDIT_CHAIN,
     Deliverer,
     Outgoing,
     Plan,
     by_effects,
+    dead_count,
     dead_letters,
+    discard,
     enqueue,
     forget_delivered,
     message_body,
@@ -63,6 +68,11 @@ def add(
 ) -> bool:
     with state.writing() as connection:
         return enqueue(connection, tenant, dedup_key=key, destination=destination, stream=stream, body=BODY, at=at)
+
+
+def newest_audit(connection: Connection) -> Any:
+    audited = select(AUDIT_ENTRIES.c.content).where(AUDIT_ENTRIES.c.chain == AUDIT_CHAIN)
+    return json.loads(connection.execute(audited.order_by(AUDIT_ENTRIES.c.number.desc()).limit(1)).scalar_one())
 
 
 def deliverer(state: State, clock: FixedClock, send: object, **more: object) -> Deliverer:
@@ -131,11 +141,11 @@ def test_what_fails_for_good_is_dead_at_once_and_can_be_tried_again_under_its_ke
     state: State, now: FixedClock
 ) -> None:
     add(state, "a", now.at)
-    outcomes, keys = [NEVER, DONE], []
-    one = deliverer(state, now, lambda outgoing: keys.append(outgoing.dedup_key) or outcomes.pop(0))
+    outcomes, keys = [AGAIN, NEVER, AGAIN, DONE], []
+    one = deliverer(state, now, lambda outgoing: keys.append(outgoing.dedup_key) or outcomes.pop(0), plan=Plan(2))
     one.deliver_due()
     now.at += timedelta(days=9)
-    assert one.deliver_due() == 0
+    assert (one.deliver_due(), one.deliver_due()) == (1, 0)
     with state.writing() as connection:
         requeue(connection, "local", "a", by="somebody", at=now.at)
         with pytest.raises(NotFound):
@@ -143,10 +153,38 @@ def test_what_fails_for_good_is_dead_at_once_and_can_be_tried_again_under_its_ke
         with pytest.raises(NotFound):
             requeue(connection, "local", "a", by="somebody", at=now.at)  # it is not dead any more
     assert one.deliver_due() == 1
-    assert keys == ["a", "a"]
+    now.at += timedelta(days=9)
+    assert one.deliver_due() == 1  # all its attempts are there again: the first that fails is not the last
+    assert keys == ["a"] * 4
     with state.reading() as connection:
         assert dead_letters(connection, "local") == []
-        assert "message_requeued" in connection.execute(select(AUDIT_ENTRIES.c.content)).scalar_one()
+        told = newest_audit(connection)
+    assert (told["kind"], told["actor"], told["body"]["attempts"]) == ("message_requeued", "somebody", 2)
+
+
+def test_a_dead_message_can_be_given_up_and_the_audit_keeps_why(state: State, now: FixedClock) -> None:
+    add(state, "a", now.at)
+    add(state, "b", now.at)
+    outcomes = [NEVER, DONE]
+    deliverer(state, now, lambda _: outcomes.pop(0)).deliver_due()
+    with state.writing() as connection:
+        for key, tenant in (("b", "local"), ("a", "other")):  # it was delivered; it is somebody else's
+            with pytest.raises(NotFound):
+                discard(connection, tenant, key, by="somebody", reason="no", at=now.at)
+        assert dead_count(connection, "local") == 1
+        discard(connection, "local", "a", by="somebody", reason="told by phone", at=now.at)
+        assert dead_count(connection, "local") == 0
+        told = newest_audit(connection)
+    assert (told["kind"], told["actor"]) == ("message_discarded", "somebody")
+    assert told["body"] == {
+        "message": "a",
+        "destination": "n8n",
+        "incident_id": "",
+        "incidents": 0,
+        "attempts": 1,
+        "code": "http_410",
+        "reason": "told by phone",
+    }
 
 
 def test_a_stream_stays_in_order_and_does_not_hold_up_others(state: State, now: FixedClock) -> None:

@@ -31,6 +31,8 @@ def upgrade() -> None:
         Column("stream", String(128), nullable=False),
         Column("number", Integer, nullable=False),
         Column("body", Text, nullable=False),
+        Column("incident_id", String(32), nullable=False),
+        Column("incidents", Integer, nullable=False),
         Column("created_at", BigInteger, nullable=False),
         Column("attempts", Integer, nullable=False),
         Column("next_at", BigInteger),
@@ -46,6 +48,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_outbox_tenant_next_at", "outbox", ["tenant", "next_at"])
+    op.create_index("ix_outbox_tenant_dead_at", "outbox", ["tenant", "dead_at"])
     op.create_table(
         "alert_groups",
         Column("tenant", String(63), nullable=False),

@@ -107,6 +107,9 @@ def test_a_group_waits_then_tells_then_waits_longer(state: State) -> None:
     line.at("2m", news("c"))
     line.expect("9m", ("5m30s", "trouble b and 2 more"))
     line.expect("20m")
+    with state.reading() as connection:
+        about = select(OUTBOX.c.incident_id, OUTBOX.c.incidents).order_by(OUTBOX.c.number)
+        assert [tuple(row) for row in connection.execute(about)] == [("b", 2), ("b", 3)]
 
 
 def test_groups_are_apart_by_what_they_agree_in(state: State) -> None:

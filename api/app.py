@@ -10,7 +10,20 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
-from api.routes import audit, callbacks, events, export, incidents, ingest, live, processes, rules, runs
+from api.routes import (
+    audit,
+    callbacks,
+    events,
+    export,
+    incidents,
+    ingest,
+    live,
+    messages,
+    mutes,
+    processes,
+    rules,
+    runs,
+)
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
@@ -66,6 +79,8 @@ def create_app(
     app.include_router(audit.router)
     app.include_router(incidents.router)
     app.include_router(runs.router)
+    app.include_router(mutes.router)
+    app.include_router(messages.router)
     app.include_router(rules.router)
     app.include_router(callbacks.router)
 

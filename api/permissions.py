@@ -49,8 +49,15 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/api/v1/runs/{run}"): READ,
     ("POST", "/api/v1/runs/{run}/decisions"): APPROVE,
     ("POST", "/api/v1/runs/{run}/cancel"): ACT,
+    ("POST", "/api/v1/runs/{run}/resume"): ACT,
     ("POST", "/api/v1/runs/{run}/requeue"): ACT,
     ("POST", "/api/v1/runs/{run}/settle"): ACT,
+    ("GET", "/api/v1/mutes"): READ,
+    ("POST", "/api/v1/mutes"): ACT,
+    ("POST", "/api/v1/mutes/{mute}/end"): ACT,
+    ("GET", "/api/v1/messages"): READ,
+    ("POST", "/api/v1/messages/{message}/requeue"): ACT,
+    ("POST", "/api/v1/messages/{message}/discard"): ACT,
 }
 
 

@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "playbooks": ("gembascope.commands.playbooks", "The playbooks: what they are for, and how much they do."),
     "propose": ("gembascope.commands.playbooks", "Propose a playbook for an incident."),
     "runs": ("gembascope.commands.runs", "Runs of playbooks, and how they went."),
+    "mutes": ("gembascope.commands.mutes", "Playbooks that are muted for a while."),
+    "messages": ("gembascope.commands.messages", "Alerts that did not arrive."),
     "decisions": ("gembascope.commands.decisions", "What waits for a decision."),
     "approve": ("gembascope.commands.decisions", "Approve what waits in a run, as a person."),
     "reject": ("gembascope.commands.decisions", "Reject what waits in a run, as a person."),

@@ -272,6 +272,32 @@ DECISIONS = pl.Schema(
         "needed": COUNT,
     }
 )
+MUTES = pl.Schema(
+    {
+        "mute_id": TEXT,
+        "process": TEXT,
+        "playbook": TEXT,
+        "key": TEXT,
+        "reason": TEXT,
+        "muted_by": TEXT,
+        "muted_at": INSTANT,
+        "until": INSTANT,
+    }
+)
+MESSAGES = pl.Schema(
+    {
+        "message": TEXT,
+        "destination": TEXT,
+        "incident": TEXT,
+        "incidents": COUNT,
+        "title": TEXT,
+        "attempts": COUNT,
+        "created_at": INSTANT,
+        "dead_at": INSTANT,
+        "code": TEXT,
+        "detail": TEXT,
+    }
+)
 BACK_TESTED = pl.Schema(
     {
         "finding_id": TEXT,

@@ -107,3 +107,51 @@ def run(console: Console, found: Document) -> None:
     render.table(console, "history", columns, found["history"])
     if found["in_doubt"]:
         console.print("It is in doubt whether a deed was done: `gembascope runs settle` says so, and it goes on.")
+
+
+def mutes(console: Console, rows: list[Document]) -> None:
+    """Mutes that last, in the order of the document."""
+    if not rows:
+        console.print("Nothing is muted.")
+        return
+    columns: list[render.Column] = [
+        ("mute", "mute_id", str),
+        ("process", "process", render.name),
+        ("playbook", "playbook", lambda playbook: playbook or "every one"),
+        ("key", "key", lambda key: render.name(key or "any")),
+        ("until (UTC)", "until", render.moment),
+        ("by", "muted_by", render.name),
+        ("why", "reason", render.name),
+    ]
+    render.table(console, "muted: no runs are opened", columns, rows)
+
+
+def messages(console: Console, found: Document) -> None:
+    """Messages that were given up, and how many are on their way."""
+    if found["waiting"]:
+        since = render.moment(found["waiting_since"])
+        console.print(f"{found['waiting']:,} wait to be delivered, the oldest since {since} UTC.")
+    if not found["messages"]:
+        console.print("No message was given up.")
+        return
+    columns: list[render.Column] = [
+        ("message", "message", str),
+        ("to", "destination", str),
+        ("about", "about", render.name),
+        ("written (UTC)", "created_at", render.moment),
+        ("attempts", "attempts", render.count),
+        ("given up (UTC)", "dead_at", render.moment),
+        ("why", "why", render.name),
+    ]
+    rows = [
+        row | {"about": about(row), "why": f"{row['code']}: {row['detail']}".rstrip(": ")} for row in found["messages"]
+    ]
+    render.table(console, "messages that did not arrive, the newest first", columns, rows)
+    if found["dead"] > len(rows):
+        console.print(f"and {found['dead'] - len(rows):,} older ones")
+
+
+def about(message: Document) -> str:
+    """What a message is about, in a few words."""
+    more = message["incidents"] - 1
+    return (message["title"] or message["incident"] or "–") + (f" and {more:,} more" if more > 0 else "")

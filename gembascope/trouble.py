@@ -97,6 +97,18 @@ class BackTest:
     not_learned: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Alerts that did not arrive. `given_up`: one row per message that is not tried any more, the newest of `dead` in
+    all first, with `incident`, the worst of the `incidents` that it is about, and `code` and `detail` of the last
+    attempt. `waiting`: how many are tried yet, the oldest `waiting_since` then."""
+
+    given_up: pl.DataFrame
+    dead: int
+    waiting: int
+    waiting_since: datetime | None
+
+
 class Trouble:
     """What a workspace tells of trouble and remedies, and what can be done there. People decide on runs: that is
     `gembascope approve` and `reject`, or the page of the run."""
@@ -206,6 +218,59 @@ class Trouble:
             frame_of(found["history"], frames.RUN_HISTORY),
         )
 
+    def resume(self, run: str) -> Run:
+        """Have a run that holds look again now; `InputError` where it does not hold, or a deed of it is in doubt. Where
+        no service runs, it is moved by this process."""
+        self._connection.post(f"/api/v1/runs/{segment(run)}/resume")
+        return self.run(run)
+
+    def mutes(self) -> pl.DataFrame:
+        """What is muted now, one row per mute; what ends first comes first. `playbook` "": every one of the process;
+        `key` "": all runs."""
+        return frame_of(self._connection.get("/api/v1/mutes")["mutes"], frames.MUTES)
+
+    def mute(
+        self,
+        process: str,
+        *,
+        until: str | date | datetime | timedelta,
+        reason: str,
+        playbook: str = "",
+        key: str = "",
+    ) -> str:
+        """For a while open no runs of a playbook on a process, or of every one; runs that are open go on. The id of the
+        mute. `until`: an instant, or how long it lasts from now; at most 90 days.
+
+        Raises
+        ------
+        NotFound
+            There is no such process, or no such playbook for it.
+        NotAllowed
+            One may not act on all of the process.
+        InputError
+            It has no reason, or does not end in time.
+        """
+        ends = {"lasts": _milliseconds(until)} if isinstance(until, timedelta) else {"until": _instant(until)}
+        body = {"process": process, "playbook": playbook, "key": key, "reason": reason} | ends
+        return str(self._connection.post("/api/v1/mutes", body)["mute_id"])
+
+    def end_mute(self, mute: str) -> None:
+        """End a mute now; `NotFound` where there is none that may be seen, `InputError` where it has ended."""
+        self._connection.post(f"/api/v1/mutes/{segment(mute)}/end")
+
+    def messages(self) -> Messages:
+        """Alerts that did not arrive; `NotAllowed` to who may not read everything."""
+        return _messages(self._connection.get("/api/v1/messages"))
+
+    def requeue_message(self, message: str) -> Messages:
+        """Send a message that was given up again, under the same key, by the service of the home or the next one that
+        runs. What is not delivered afterwards."""
+        return _messages(self._connection.post(f"/api/v1/messages/{segment(message)}/requeue"))
+
+    def discard_message(self, message: str, *, reason: str) -> Messages:
+        """Give a message up for good; the audit keeps the reason. What is not delivered afterwards."""
+        return _messages(self._connection.post(f"/api/v1/messages/{segment(message)}/discard", {"reason": reason}))
+
     def decisions(self) -> pl.DataFrame:
         """What waits for a decision, one row per run and step: the greatest value first, what is not priced last, then
         what is due first. `cases` and `totals` are at stake; `votes` of the `needed` ones have agreed."""
@@ -225,7 +290,7 @@ class Trouble:
         body: Mapping[str, Any] = {
             "since": _instant(since),
             "until": _instant(until),
-            "every": every if isinstance(every, str) else f"{every // timedelta(milliseconds=1)}ms",
+            "every": every if isinstance(every, str) else _milliseconds(every),
             "truth": None if truth is None else sorted(truth),
         }
         found = self._connection.post(f"/api/v1/rules/{segment(rule)}/backtest", dict(body), moves=False)
@@ -247,6 +312,15 @@ def _decisions(found: Document) -> pl.DataFrame:
         for row in found["decisions"]
     ]
     return frame_of(rows, frames.DECISIONS)
+
+
+def _messages(found: Document) -> Messages:
+    given_up = frame_of(found["messages"], frames.MESSAGES)
+    return Messages(given_up, found["dead"], found["waiting"], instant_of(found["waiting_since"]))
+
+
+def _milliseconds(value: timedelta) -> str:
+    return f"{value // timedelta(milliseconds=1)}ms"
 
 
 def _instant(value: str | date | datetime) -> str:

@@ -125,6 +125,12 @@ def cancel(run: str, body: Reason, desk: TheDesk) -> Document:
     return detail_document(desk.run(run))
 
 
+@router.post("/runs/{run}/resume", summary="Have a run that holds look again now.")
+def resume(run: str, desk: TheDesk) -> Document:
+    desk.resume(run)
+    return detail_document(desk.run(run))
+
+
 @router.post("/runs/{run}/requeue", summary="Send a dead run on, under the same keys.")
 def requeue(run: str, desk: TheDesk) -> Document:
     desk.requeue(run)

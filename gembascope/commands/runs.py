@@ -50,6 +50,12 @@ def cancel(run: Run, reason: Reason, home: Home = None, tenant: Tenant = None, j
     _tell(_moved(run, "cancel", {"reason": reason}, home, tenant), json)
 
 
+@app.command("resume")
+def resume(run: Run, home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
+    """Have one that holds look again now."""
+    _tell(_moved(run, "resume", None, home, tenant), json)
+
+
 @app.command("requeue")
 def requeue(run: Run, home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
     """Send a dead run on, under the same keys."""

@@ -38,6 +38,8 @@ FILLED = {
     "incident": "x",
     "run": "x",
     "rule": "x",
+    "mute": "x",
+    "message": "x",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import date, datetime, timedelta, timezone
@@ -15,15 +16,26 @@ import pytest
 from doors import CHEAP, GOOD, LOCAL, key, person, rules
 from running_api import running
 from sdk_orders import same
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from troubled_home import FOUND, troubled
 from typer import Typer
 from typer.testing import CliRunner, Result
+from undelivered import SECRET, give_up
 
 import gembascope as gs
 from api.app import create_app
 from gembascope import frames
-from gembascope.commands import backtest, decisions, findings, incidents, overview, playbooks, runs
+from gembascope.commands import (
+    backtest,
+    decisions,
+    findings,
+    incidents,
+    messages,
+    mutes,
+    overview,
+    playbooks,
+    runs,
+)
 from gembascope.operations import operations
 from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace, RemoteWorkspace
@@ -32,7 +44,7 @@ from kernel.clock import FixedClock, SystemClock
 from kernel.errors import GembascopeError, InputError, NotAllowed, NotFound, OutOfDate, SignInRefused
 from kernel.identity.directory import Directory
 from kernel.settings import load_settings
-from kernel.state.tables import SESSIONS
+from kernel.state.tables import RUNS, SESSIONS
 from kernel.warehouse import Warehouse
 
 
@@ -93,6 +105,8 @@ def test_the_documents_are_the_same_here_and_through_a_service(opened: LocalWork
         "runs",
         f"runs/{run}",
         "decisions",
+        "mutes",
+        "messages",
     ):
         here, there = opened.get(f"/api/v1/{path}"), remote.get(f"/api/v1/{path}")
         assert here == there, path
@@ -114,6 +128,16 @@ WRONG: list[tuple[Callable[[gs.Workspace, str], object], type[GembascopeError], 
     (lambda ws, _: ws.run("x"), NotFound, "there is no run 'x'"),
     (lambda ws, incident: ws.propose(incident, "payy"), NotFound, r"did you mean pay\?"),
     (lambda ws, incident: ws.propose(incident, "pay", mode="boldly"), InputError, "mode: "),
+    (lambda ws, _: ws.resume("x"), NotFound, "there is no run 'x'"),
+    (lambda ws, _: ws.mute("return", until=timedelta(1), reason="r"), NotFound, r"did you mean returns\?"),
+    (lambda ws, _: ws.mute("returns", playbook="payy", until=timedelta(1), reason="r"), NotFound, r"mean pay\?"),
+    (lambda ws, _: ws.mute("returns", until="2020-01-01", reason="r"), InputError, "until: a mute ends later than now"),
+    (lambda ws, _: ws.mute("returns", until="tomorrow", reason="r"), InputError, "until: 'tomorrow' is not a time"),
+    (lambda ws, _: ws.mute("returns", until=timedelta(91), reason="r"), InputError, "until: .* at most 90 days"),
+    (lambda ws, _: ws.mute("returns", until=timedelta(1), reason=" "), InputError, "reason: say why"),
+    (lambda ws, _: ws.end_mute("x"), NotFound, "no mute 'x'"),
+    (lambda ws, _: ws.requeue_message("x"), NotFound, "no message 'x' that was given up"),
+    (lambda ws, _: ws.discard_message("x", reason=" "), InputError, "reason: say why"),
     (lambda ws, incident: ws.findings(incident, limit=0), InputError, "limit: 0 is not"),
     (lambda ws, _: ws.back_test("late", "2026-06-01", "2026-06-02"), InputError, "finds what its promise says"),
     (lambda ws, _: ws.back_test("lat", "2026-06-01", "2026-06-02"), NotFound, r"did you mean late\?"),
@@ -140,6 +164,8 @@ def test_the_frames(opened: LocalWorkspace, remote: RemoteWorkspace, people: Dir
         assert workspace.incidents().schema == frames.INCIDENTS
         assert workspace.runs().schema == frames.RUNS
         assert workspace.decisions().schema == frames.DECISIONS
+        assert workspace.mutes().schema == frames.MUTES
+        assert workspace.messages().given_up.schema == frames.MESSAGES
     detected = here.detect()
     assert detected.problem == ""
     assert dict(detected.rules.select("rule", "lasting").iter_rows()) == {"late": 3, "unusual": 0}
@@ -362,6 +388,66 @@ def test_a_run_is_rejected_by_command(command: Callable[..., Result], opened: Lo
     assert json.loads(told(answer)) == {"outcome": "rejected", "votes": 0, "needed": 1}
     cancelled = command(runs.app, "cancel", str(run), "--reason", "late").exception
     assert isinstance(cancelled, InputError | NotAllowed)
+
+
+def test_what_is_muted_what_holds_and_what_did_not_arrive(
+    command: Callable[..., Result], opened: LocalWorkspace, service: str, people: Directory
+) -> None:
+    incident = incident_of(opened)
+    _muted_and_held(command, opened, people, incident)
+    _not_arrived(command, opened, service, people, incident)
+
+
+def _muted_and_held(command: Callable[..., Result], opened: LocalWorkspace, people: Directory, incident: str) -> None:
+    assert "Nothing is muted." in told(command(mutes.app))
+    muted = ("add", "returns", "--playbook", "pay", "--for", "4h", "--reason", "the bank is closed")
+    assert "pay of returns: muted until" in told(command(mutes.app, *muted))
+    (mute,) = gs.Workspace(opened).mutes().to_dicts()
+    assert mute["until"] - mute["muted_at"] == timedelta(hours=4)
+    assert "returns pay any" in told(command(mutes.app))
+    assert gs.Workspace(opened).propose(incident, "pay").reason == "muted"
+    assert isinstance(command(mutes.app, *muted, "--until", "2026-07-01").exception, InputError)
+    assert "pay of returns: ended at" in told(command(mutes.app, "end", mute["mute_id"]))
+
+    run = str(gs.Workspace(opened).propose(incident, "pay").run_id)
+    assert "does not hold" in str(command(runs.app, "resume", run).exception)
+    with people.state.writing() as connection:
+        mine = (RUNS.c.tenant == opened.settings.tenant, RUNS.c.run_id == run)
+        later = opened.clock.now() + timedelta(days=9)
+        connection.execute(update(RUNS).where(*mine).values(status="holding", wake_at=later))
+    assert "status waiting" in told(command(runs.app, "resume", run))
+
+
+def _not_arrived(
+    command: Callable[..., Result], opened: LocalWorkspace, service: str, people: Directory, incident: str
+) -> None:
+    """Messages are shown to who may read everything, and sent again or given up by who may act on everything."""
+    for number in (1, 2):
+        at = opened.clock.now() + timedelta(seconds=number)
+        give_up(people.state, opened.settings.tenant, f"m-{number}", at, incident=incident)
+    shown = told(command(messages.app))
+    assert re.search(r"m-2 ops .* and 1 more .* 1 .* http_410: it is gone m-1 ops", shown), shown
+    assert SECRET not in shown
+    of_one = key(people, Grant(Role.OPERATOR, "returns"), Grant(Role.OPERATOR, "", "Bonn"))
+    reader = key(people, Role.ANALYST)
+    with gs.connect(service, token=of_one) as some, gs.connect(service, token=reader) as all_of_it:
+        assert set(all_of_it.messages().given_up["incident"]) == {incident}
+        for deed in (
+            lambda: some.messages(),
+            lambda: some.requeue_message("m-1"),
+            lambda: some.requeue_message("m-9"),
+            lambda: some.discard_message("m-1", reason="no"),
+            lambda: all_of_it.requeue_message("m-1"),
+            lambda: all_of_it.discard_message("m-1", reason="no"),
+        ):
+            with pytest.raises(NotAllowed, match=r"has no grant to (read|act) here"):
+                deed()
+    again = told(command(messages.app, "requeue", "m-1"))
+    assert "1 wait to be delivered, the oldest since" in again
+    assert "m-1" not in again
+    left = gs.Workspace(opened).discard_message("m-2", reason="told by phone")
+    assert (left.given_up.height, left.dead, left.waiting) == (0, 0, 1)
+    assert "No message was given up." in told(command(messages.app))
 
 
 def test_a_back_test_by_command(command: Callable[..., Result], tmp_path: Path) -> None:

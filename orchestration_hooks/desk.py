@@ -184,6 +184,10 @@ class Desk:
         """Have a run that holds look again now, as `Controls.resume`."""
         self.engine.controls.resume(run, self.principal)
 
+    def may_resume(self, run: RunRow) -> bool:
+        """Whether to offer it to whoever asks: where they may act in some stores only, `resume` knows more."""
+        return reach(self.principal, Permission.ACT, run.process) is not None
+
     def requeue(self, run: str) -> None:
         """Send a dead run on, as `Controls.requeue`."""
         self.engine.controls.requeue(run, self.principal)
@@ -198,11 +202,10 @@ class Desk:
         """The mutes that last, as `Mutes.present`."""
         return self.engine.mutes.present(self.principal)
 
-    def mutable(self) -> list[ProcessDefinition]:
-        """The processes on all of which one may act, and so mute what is for them, by id; none while a definition is
-        wrong."""
+    def readable(self) -> list[ProcessDefinition]:
+        """The processes that one may read, by id; none while a definition is wrong."""
         try:
-            return [one for one in self.views.all() if self.may(Permission.ACT, one.id)]
+            return self.views.all()
         except DefinitionError:
             return []
 

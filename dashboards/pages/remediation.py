@@ -1,21 +1,23 @@
-"""Remedies: what waits for a decision, what runs, and one run with all that happened in it."""
+"""Remedies: what waits for a decision, what did not arrive, what is muted, what runs, and one run with all that
+happened in it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
 
-from dash import Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboards.cache import Reader
 from dashboards.format import count, plural
 from dashboards.layout import Children, Component, empty, instant, name, problem, skeleton, words
 from dashboards.money import amount, sums
+from dashboards.pages import messages_shown, mutes_shown
 from dashboards.pages.runs_shown import history, money, run_link, run_list, status
 from dashboards.pages.trouble import age, button, facts, left, moment, shut_meanwhile
 from dashboards.renewal import fingerprint
 from dashboards.url_state import PageState, link, parse
-from kernel.errors import GembascopeError, OutOfDate
+from kernel.errors import GembascopeError, InputError, OutOfDate
 from orchestration_hooks.approvals import Decision
 from orchestration_hooks.desk import Desk
 from orchestration_hooks.runs import RunDetail, Waiting
@@ -25,12 +27,15 @@ PATHS = ("/remediation",)
 QUESTION = "What waits for a decision, and did it work?"
 RENEWED_MS = 2_000
 CASES = 20
+AGAIN: dict[str, Any] = {"type": messages_shown.AGAIN, "message": ALL}
+END: dict[str, Any] = {"type": mutes_shown.END, "mute": ALL}
 
 
 def skeleton_of(state: PageState) -> list[Component]:
     return [
         html.Div(id="remediation-said", role="status", className="answered"),
         html.Div(skeleton(520), id="remediation", className="stack"),
+        mutes_shown.form(),
         dcc.Interval(id="remediation-tick", interval=RENEWED_MS),
         dcc.Store(id="remediation-done", data=0),
         dcc.Store(id="remediation-shown", data=""),
@@ -40,15 +45,19 @@ def skeleton_of(state: PageState) -> list[Component]:
 def register(app: Any, reader: Reader, desk: Desk) -> None:
     def remediation(search: str | None, _: int | None, __: int | None, path: str, shown: str | None) -> Any:
         if path not in PATHS:
-            return no_update, no_update
+            return (no_update,) * 4
         children, mark = remediation_of(desk, search)
-        if mark and mark == shown and ctx.triggered_id == "remediation-tick":
-            return no_update, no_update  # nothing happened: who types a reason is left alone
-        return children, mark
+        by_itself = bool(shown) and ctx.triggered_id == "remediation-tick"
+        if mark and mark == shown and by_itself:
+            return (no_update,) * 4  # nothing happened: who types a reason is left alone
+        choices = no_update if by_itself else choices_of(desk, search)
+        return children, mark, choices, no_update if by_itself else not choices
 
     app.callback(
         Output("remediation", "children"),
         Output("remediation-shown", "data"),
+        Output("mute-what", "data"),
+        Output("mute-form", "hidden"),
         Input("url", "search"),
         Input("remediation-tick", "n_intervals", allow_optional=True),
         Input("remediation-done", "data", allow_optional=True),
@@ -56,31 +65,74 @@ def register(app: Any, reader: Reader, desk: Desk) -> None:
         State("remediation-shown", "data", allow_optional=True),
     )(remediation)
 
-    def decide(approved: int | None, rejected: int | None, reason: str | None, asked: Any, done: int | None) -> Any:
-        """A decision; the core looks up who decides and whether they may."""
-        if not ctx.triggered or not ctx.triggered[0]["value"] or not asked:
-            return no_update, no_update
-        decision: Decision = "approve" if ctx.triggered_id == "approve" else "reject"
+    def act(*given: Any) -> Any:
+        """What a button asks for; the core looks up who presses it and whether they may."""
+        *_, reason, asked, what, lasts, why, search, done = given
+        if not ctx.triggered or not ctx.triggered[0]["value"]:
+            return (no_update,) * 3
+        pressed = ctx.triggered_id
         try:
-            desk.decide(asked["run"], asked["step"], decision, reason or "", asked["version"])
+            if pressed in ("approve", "reject"):
+                said = _decided(desk, pressed, asked, reason or "")
+            elif pressed == "mute-add":
+                mutes_shown.mute(desk, what, lasts, why)
+                said = "Muted, with your reason."
+            else:
+                said = _done(desk, pressed, search)
         except OutOfDate as error:
-            return html.P(str(error), className="wrong"), (done or 0) + 1
+            return html.P(str(error), className="wrong"), (done or 0) + 1, no_update
         except GembascopeError as error:
-            return html.P(str(error), className="wrong"), no_update
-        said = "Approved: it goes on by itself." if decision == "approve" else "Rejected, with your reason."
-        return html.P(said), (done or 0) + 1
+            return html.P(str(error), className="wrong"), no_update, no_update
+        return html.P(said), (done or 0) + 1, "" if pressed == "mute-add" else no_update
 
     app.callback(
         Output("remediation-said", "children"),
         Output("remediation-done", "data"),
+        Output("mute-reason", "value"),
         Input("approve", "n_clicks", allow_optional=True),
         Input("reject", "n_clicks", allow_optional=True),
+        Input("run-resume", "n_clicks", allow_optional=True),
+        Input("mute-add", "n_clicks", allow_optional=True),
+        Input(END, "n_clicks"),
+        Input(AGAIN, "n_clicks"),
         State("decision-reason", "value", allow_optional=True),
         State("decision-asked", "data", allow_optional=True),
+        State("mute-what", "value", allow_optional=True),
+        State("mute-lasts", "value", allow_optional=True),
+        State("mute-reason", "value", allow_optional=True),
+        State("url", "search"),
         State("remediation-done", "data", allow_optional=True),
-        running=shut_meanwhile(remediation="stack"),
+        running=shut_meanwhile(remediation="stack", **{"mute-form": mutes_shown.CARD}),
         prevent_initial_call=True,
-    )(decide)
+    )(act)
+
+
+def _decided(desk: Desk, decision: Decision, asked: Any, reason: str) -> str:
+    """Take a decision; what to tell."""
+    if not asked:
+        raise InputError("nothing waits for a decision here")
+    desk.decide(asked["run"], asked["step"], decision, reason, asked["version"])
+    return "Approved: it goes on by itself." if decision == "approve" else "Rejected, with your reason."
+
+
+def _done(desk: Desk, pressed: Any, search: str | None) -> str:
+    """Do what a button without a form says; what to tell."""
+    if pressed == "run-resume":
+        desk.resume(parse(search).run)
+        return "It looks again now."
+    if pressed["type"] == mutes_shown.END:
+        desk.end_mute(pressed["mute"])
+        return "It is not muted any more."
+    desk.requeue_message(pressed["message"])
+    return "It is sent again."
+
+
+def choices_of(desk: Desk, search: str | None) -> list[dict[str, str]]:
+    """What one may mute on this page; nothing on that of a run."""
+    try:
+        return [] if parse(search).run else mutes_shown.choices(desk)
+    except GembascopeError:
+        return []
 
 
 def remediation_of(desk: Desk, search: str | None) -> tuple[Children, str]:
@@ -112,7 +164,7 @@ def _inbox(desk: Desk, state: PageState, inbox: list[Waiting], runs: list[Any]) 
         waits = html.Section(
             [title, html.Ol([_waiting(desk, state, one) for one in inbox], className="incidents")], className="card"
         )
-    shown = [html.H1(QUESTION), waits]
+    shown = [html.H1(QUESTION), waits, messages_shown.messages(desk, state), mutes_shown.mutes(desk)]
     if runs:
         shown.append(html.Section([html.H2("What ran, the newest first"), run_list(state, runs)], className="card"))
     return shown
@@ -155,6 +207,7 @@ def _run(desk: Desk, state: PageState, detail: RunDetail, waiting: list[Waiting]
                 html.Div(
                     [
                         *[_decision(desk, one) for one in waiting],
+                        _held(desk, detail),
                         html.Section(
                             [html.H2("What happened"), history(detail.history, desk.called)], className="card"
                         ),
@@ -182,6 +235,19 @@ def _standing(desk: Desk, detail: RunDetail) -> list[Children]:
     elif wait is not None:
         said.append(f" · waits for a decision, {left(wait['deadline'], desk.now())} at the latest")
     return said
+
+
+def _held(desk: Desk, detail: RunDetail) -> Component:
+    """That the run holds, and why, with a button that has it look again at once; nothing where it does not hold."""
+    run = detail.run
+    if Status(run.status) is not Status.HOLDING:
+        return None
+    if run.in_doubt:
+        said = "It is in doubt whether a step was done: somebody has to find out, and say so by gembascope runs settle."
+        return html.Section([html.H2("It is held until a person knows"), html.P(said)], className="card panel say")
+    said = "Its trouble could not be read. It looks again by itself after a while, and sends nothing before that."
+    again = button("Look again now", "run-resume") if desk.may_resume(run) else None
+    return html.Section([html.H2("It is held"), html.P(said), again], className="card panel say")
 
 
 def _decision(desk: Desk, one: Waiting) -> Component:

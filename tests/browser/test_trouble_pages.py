@@ -15,10 +15,12 @@ from browser.visiting import Look
 from playwright.sync_api import Locator, Page, expect
 from running_api import running
 from trouble_world import Door, Trouble, trouble
+from undelivered import give_up
 
 from api.visitors import COOKIE, CSRF_COOKIE, csrf_token
 from kernel.access import Grant, Role
 from kernel.warehouse import Warehouse
+from orchestration_hooks.effects import Outcome, Result
 
 pytestmark = pytest.mark.browser
 EVIL = '<script>window.broken=1</script><img src=x onerror="window.broken=1">'
@@ -45,6 +47,9 @@ def served(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> It
         at.goes_on()
         operator, approver = at.person(EVIL[:20], Grant(Role.OPERATOR)), at.person("anna", Grant(Role.APPROVER))
         at.known.desk.incidents.comment(at.incident(), f"{EVIL} {'word' * 900}")
+        why = Outcome(Result.FAILED, "host_refused", HOSTILE)
+        give_up(at.people.state, at.people.tenant, "m", at.clock.now(), incident=at.incident(), why=why)
+        at.known.desk.mute("order-to-cash", key=HOSTILE[:254], until=timedelta(hours=4), reason=HOSTILE)
         yield Served(address, at, operator, approver)
 
 

@@ -9,12 +9,17 @@ from datetime import timedelta
 import pytest
 from page_parts import addresses, text
 from trouble_world import Trouble, trouble
+from undelivered import SECRET, give_up
 
 from dashboards.cache import Reader
-from dashboards.pages import incident, incidents, overview, remediation, sla
+from dashboards.pages import incident, incidents, messages_shown, overview, remediation, sla
+from dashboards.pages.messages_shown import LATE
+from dashboards.pages.trouble import moment
 from kernel.access import Grant, Principal, Role, acting_as
+from kernel.errors import NotAllowed
 from kernel.warehouse import Warehouse
 from kpis.sla import SlaState
+from orchestration_hooks.outbox import enqueue
 from orchestration_hooks.states import Mode
 
 RETURNS = "?process=return-to-refund"
@@ -110,6 +115,51 @@ def test_one_who_may_only_read_is_offered_no_button(at: Trouble) -> None:
     assert hidden
     assert not re.search("Propose this fix|I take it up|Try it dry", text(shown))
     assert "Sign in as an operator to propose it." in text(shown)
+
+
+def test_what_did_not_arrive_and_what_is_muted_is_told_to_who_may_know_it(at: Trouble) -> None:
+    desk, tenant, state = at.known.desk, at.people.tenant, at.people.state
+    title = desk.incidents.line(at.incident()).incident.title
+
+    def shown_to(*grants: Grant) -> tuple[str, list[str]]:
+        with acting_as(Principal(tenant, "user", "1", "ana", frozenset(grants))):
+            shown = remediation.remediation_of(desk, "")[0]
+        return text(shown), addresses(shown)
+
+    everything = Grant(Role.OPERATOR)
+    assert not re.search("arrive|on their way|Muted", shown_to(everything)[0])
+    muted = desk.mute("return-to-refund", until=timedelta(hours=4), reason="the bank is closed")
+    for number in range(messages_shown.ROWS + 1):
+        at_ = at.clock.now() + timedelta(seconds=number)
+        give_up(state, tenant, f"m-{number}", at_, incident=at.incident())
+    said, links = shown_to(everything)
+    assert "21 messages did not arrive" in said
+    facts = f"with 1 more incident · to ops · written {moment(at.clock.now())} · 1 attempt"
+    assert f"{title}{facts}http_410: it is goneSend it again" in said
+    assert links.count(f"/incident?incident={at.incident()}") == messages_shown.ROWS
+    assert "and 1 more: gembascope messages lists them" in said
+    assert f"MutedEvery playbook of Return to refunduntil {moment(muted.until)} · by localthe bank is closedEnd" in said
+    assert SECRET not in said
+    said, _ = shown_to(Grant(Role.VIEWER))
+    assert "21 messages did not arrive" in said
+    assert "the bank is closed" in said
+    assert not re.search("Send it again|End it now", said)
+    with acting_as(Principal(tenant, "user", "1", "ana", frozenset({Grant(Role.VIEWER)}))):
+        assert remediation.choices_of(desk, "") == []
+    for some in (Grant(Role.OPERATOR, "order-to-cash"), Grant(Role.OPERATOR, "return-to-refund", "Bonn")):
+        assert not re.search("arrive|Muted", shown_to(some)[0])
+        with acting_as(Principal(tenant, "user", "1", "ana", frozenset({some}))), pytest.raises(NotAllowed):
+            desk.undelivered()
+    with acting_as(Principal(tenant, "user", "1", "ana", frozenset({Grant(Role.OPERATOR, "return-to-refund")}))):
+        choices = [one["value"] for one in remediation.choices_of(desk, "")]
+    assert choices[:2] == ["return-to-refund/", "return-to-refund/refund_stuck"]
+
+    desk.end_mute(muted.mute_id)
+    for dead in desk.undelivered().dead:
+        desk.discard_message(dead.dedup_key, "told by phone")
+    with state.writing() as connection:
+        enqueue(connection, tenant, dedup_key="w", destination="ops", stream="w", body="{}", at=at.clock.now() - LATE)
+    assert "Messages are on their way for long1 message waits, the oldest since" in shown_to(everything)[0]
 
 
 def test_in_the_demo_a_person_proposes_and_may_agree_to_what_has_no_price(at: Trouble) -> None:

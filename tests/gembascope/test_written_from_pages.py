@@ -6,14 +6,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from doors import key
+from page_parts import text
+from sqlalchemy import select, update
 from trouble_world import ADDRESS, Door, Place, Trouble, trouble
+from undelivered import give_up
 
+from dashboards.pages import remediation
 from kernel.access import Grant, Role
+from kernel.state.tables import RUNS
 from kernel.warehouse import Warehouse
 from orchestration_hooks.states import Status
 
@@ -53,11 +59,17 @@ def state_of(at: Trouble) -> Any:
     return desk.incidents.line(incident).incident.state, desk.incidents.notes(incident), runs, desk.inbox()
 
 
-def outsiders(at: Trouble, of: Door, role: Role) -> dict[str, tuple[Door, int]]:
+def quiet(at: Trouble) -> Any:
+    """What the buttons about mutes, messages and runs that hold could change."""
+    desk = at.known.desk
+    return desk.mutes(), desk.undelivered(), [(run.run_id, run.status) for run in desk.runs()]
+
+
+def outsiders(at: Trouble, of: Door, role: Role, prefix: str = "") -> dict[str, tuple[Door, int]]:
     """Who may not, with the status of the answer: 200 has the reason as a sentence of the page."""
     store = at.made.truth["fault"]["store"] + "-other"
     reader = Grant(Role.VIEWER)
-    name = role.value
+    name = f"{prefix}{role.value}"
     return {
         "an anonymous visitor": (Door(), 200),
         "a viewer": (at.person(f"{name}-viewer", reader), 200),
@@ -119,6 +131,46 @@ def _who_may_act_does_and_who_asked_does_not_agree(at: Trouble) -> None:
     assert at.taken() == 0
 
 
+def _who_may_act_mutes_sends_again_and_has_a_held_run_look(at: Trouble) -> None:
+    """While the decision waits, the run is made to hold; at the end everything is as before."""
+    [waiting] = at.known.desk.inbox()
+    run, state, tenant = waiting.run.run_id, at.people.state, at.people.tenant
+    give_up(state, tenant, "m", at.clock.now(), incident=at.incident())
+    mute = at.known.desk.mute(HERE, until=timedelta(hours=1), reason="so far")
+    mine = (RUNS.c.tenant == tenant, RUNS.c.run_id == run)
+    held = {"status": "holding", "wake_at": at.clock.now() + timedelta(days=9)}
+    with state.writing() as connection:
+        before = dict(connection.execute(select(RUNS.c.status, RUNS.c.wake_at).where(*mine)).mappings().one())
+        connection.execute(update(RUNS).where(*mine).values(**held))
+    assert "Look again now" in text(remediation.remediation_of(at.known.desk, f"?run={run}")[0])
+    given = {"url.search": f"?run={run}", "mute-what.value": f"{HERE}/refund_stuck", "mute-lasts.value": "1w"}
+    given["mute-reason.value"] = "the bank is closed"
+    buttons = {
+        "It is not muted any more.": clicks({"mute": mute.mute_id, "type": "mute-end"}),
+        "It is sent again.": clicks({"message": "m", "type": "message-requeue"}),
+        "Muted, with your reason.": clicks("mute-add"),
+        "It looks again now.": clicks("run-resume"),
+    }
+    olaf = at.person("olaf", Grant(Role.OPERATOR))
+    unchanged = quiet(at)
+    for who, (door, status) in outsiders(at, olaf, Role.OPERATOR, "quiet-").items():
+        for said, pressed in buttons.items():
+            answer = at.press(door, DECIDED, pressed, given)
+            assert answer.status_code == status, (who, said, answer.text)
+            assert said not in answer.text, (who, said)
+    assert quiet(at) == unchanged
+    for said, pressed in buttons.items():
+        assert said in at.press(olaf, DECIDED, pressed, given).text
+    assert "choose what" in at.press(olaf, DECIDED, clicks("mute-add"), {"mute-reason.value": "r"}).text
+    mutes, messages, runs = quiet(at)
+    assert [(one.playbook, one.until - one.muted_at) for one in mutes] == [("refund_stuck", timedelta(weeks=1))]
+    assert (messages.dead_count, messages.waiting, runs) == (0, unchanged[1].waiting + 1, unchanged[2])
+    with state.writing() as connection:
+        assert connection.execute(select(RUNS.c.wake_at).where(*mine)).scalar_one() == at.clock.now()
+        connection.execute(update(RUNS).where(*mine).values(**before))
+    at.known.desk.end_mute(mutes[0].mute_id)
+
+
 def _a_clerk_who_pays_by_hand_meanwhile_ends_it_before_anything_is_sent(at: Trouble) -> None:
     """They paid while the decision waited: what is approved is looked at anew, and the engine is told nothing."""
     [waiting] = at.known.desk.inbox()
@@ -146,4 +198,5 @@ def test_from_the_page_of_an_incident_to_the_end_of_its_remedy(at: Trouble) -> N
     """One story, each part begins where the one before it ended."""
     _who_may_not_act_changes_nothing_from_the_page_of_an_incident(at)
     _who_may_act_does_and_who_asked_does_not_agree(at)
+    _who_may_act_mutes_sends_again_and_has_a_held_run_look(at)
     _a_clerk_who_pays_by_hand_meanwhile_ends_it_before_anything_is_sent(at)

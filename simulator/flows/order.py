@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.world.draws import Draws, Table
+from simulator.world.draws import Draws, Table, lot
 from simulator.world.facts import Thing
 from simulator.world.retailer import (
     ARTICLE,
@@ -83,7 +83,9 @@ def make_order(world: World, at_us: int) -> Order:
         order.channel = "web"
     order.marketplace = draws.pick(MARKETPLACES) if order.channel == "marketplace" else ""
     order.carrier, order.method = draws.pick(CARRIERS), draws.pick(METHODS[order.channel])
-    segment = draws.pick(SEGMENTS)
+    customers = int(world.orders_per_day * CUSTOMERS_PER_ORDER_A_DAY)
+    customer = draws.whole(1, max(1, customers))
+    segment = SEGMENTS.at(lot(world.seed, "segment", customer))
     if segment == "business" and order.channel == "web" and draws.chance(0.6):
         order.method = "invoice"
     order.way = draws.pick(WAYS) if order.channel == "web" else "center"
@@ -91,8 +93,7 @@ def make_order(world: World, at_us: int) -> Order:
     order.store = stores[draws.whole(0, len(stores) - 1)] if order.channel == "store" or order.way != "center" else ""
     if order.store and world.faults.at("quiet_shop", at_us, store=order.store) is not None:
         order.store, order.way, order.channel = "", "center", "web"
-    customers = int(world.orders_per_day * CUSTOMERS_PER_ORDER_A_DAY)
-    order.customer = Thing("customer", f"C-{draws.whole(1, max(1, customers)):07d}", segment=segment)
+    order.customer = Thing("customer", f"C-{customer:07d}", customer_segment=segment)
     order.lines = _lines(world, order, draws)
     order.cents = sum(line.cents * line.pieces for line in order.lines)
     order.promised_us = _promise(world, order)

@@ -10,12 +10,17 @@ from typing import Any
 from simulator.faults.active import Faults
 from simulator.faults.scenario import NOTHING, Scenario
 from simulator.faults.sources import install
-from simulator.flows import deliveries, orders
+from simulator.flows import deliveries, orders, refunds, returns
 from simulator.world.facts import Change, Fact, Link
 from simulator.world.times import as_datetime, written
 from simulator.world.world import World
 
-FLOWS: tuple[Callable[[World], None], ...] = (orders.start, deliveries.start)
+FLOWS: tuple[Callable[[World], None], ...] = (
+    orders.start,
+    deliveries.start,
+    returns.start,
+    refunds.start,
+)
 """What begins in every world, in this order."""
 
 

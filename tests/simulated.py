@@ -54,6 +54,16 @@ class Told:
         """The first fact of the object with one of these activities."""
         return next((fact for fact in self.of.get(key, ()) if fact.activity in activities), None)
 
+    def cases(self, type_: str, *parts: str) -> dict[str, list[Fact]]:
+        """The facts about the objects of a type, by id, in order; those about the parts that belong to them included,
+        such as the refund of a return."""
+        found = {}
+        for key in [key for key in self.of if key[0] == type_]:
+            mine = {key, *(other for other in self.belongs.get(key, ()) if other[0] in parts)}
+            facts = {fact.number: fact for one in mine for fact in self.of.get(one, ()) if fact.things[0].key in mine}
+            found[key[1]] = sorted(facts.values(), key=lambda fact: (fact.at_us, fact.number))
+        return found
+
     def calls(self, key: tuple[str, str], interface: str) -> list[list[Fact]]:
         """The integration calls of an interface about an object: the facts of each, in order."""
         ids = {

@@ -59,6 +59,7 @@ def _live(world: World, order: Order) -> Process:
             cancel(world, order, -cleared_us, "fraud")
             return
     at_us = _export(world, order, world.now_us)
+    world.announce("order sent to ERP", order, world.now_us, at_us)
     if at_us is None:
         return  # a dead letter that nobody replays: the order is stuck
     yield world.until(at_us)

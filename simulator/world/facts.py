@@ -16,6 +16,11 @@ from simulator.world.times import DAY, HOUR, MINUTE, SECOND
 CURRENCY = "EUR"
 
 
+def amount(cents: int) -> str:
+    """Money as systems write it: 12.05."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
 class Thing:
     """An object of the world, such as an order. `attributes`: those that it has from its beginning, as text."""
 

@@ -18,6 +18,8 @@ DOCK: Week = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat"), ("09:00",
 ROUND: Week = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat"), ("07:30", "19:30"))
 """When drivers are out."""
 SERVICE: Week = {**dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), ("07:00", "21:00")), "sat": ("09:00", "18:00")}
+AWAKE: Week = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ("07:30", "22:30"))
+"""When customers write, call and answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from simulator.world.crew import Crew
 from simulator.world.draws import Draws
 from simulator.world.facts import Recorder
 from simulator.world.integration import Integration
-from simulator.world.retailer import DOCK, OFFICE, RETURNS_CENTER, ROUND, STORES, WAREHOUSE, ZONE
+from simulator.world.retailer import AWAKE, DOCK, OFFICE, RETURNS_CENTER, ROUND, STORES, WAREHOUSE, ZONE
 from simulator.world.stock import LINES_PER_ORDER, Stock
 from simulator.world.times import Hours, local_us
 
@@ -46,6 +46,7 @@ class World:
         self.warehouse = self.hours(ZONE, WAREHOUSE)
         self.dock, self.rounds = self.hours(ZONE, DOCK), self.hours(ZONE, ROUND)
         self.returns_hours = self.hours(ZONE, RETURNS_CENTER)
+        self.awake = self.hours(ZONE, AWAKE)
         self.integration = Integration(self)
         self.stock = Stock(self, orders_per_day * LINES_PER_ORDER, orders_per_day * SALES_PER_ORDER)
         self._heard_by: dict[str, list[Callable[..., None]]] = defaultdict(list)
@@ -101,6 +102,11 @@ class World:
     def until(self, at_us: int) -> simpy.Event:
         """What a process yields to wait until then; it goes on at once when that is over."""
         return self.env.timeout(max(0, at_us - self.now_us))
+
+    def awake_us(self, at_us: int, draws: Draws) -> int:
+        """When a customer does what comes to mind then: at once, or if that is at night some time after getting up."""
+        up_us = self.awake.at_work(at_us)
+        return up_us if up_us == at_us else up_us + draws.duration_us(70 * 60, 0.6, 6 * 3600)
 
     def day_us(self, number: int, clock: str = "00:00") -> int:
         """The instant on the n-th day, from 1, at which clocks of the head office show this."""

@@ -10,7 +10,7 @@ from typing import Any
 from simulator.faults.active import Faults
 from simulator.faults.scenario import NOTHING, Scenario
 from simulator.faults.sources import install
-from simulator.flows import deliveries, orders, refunds, returns
+from simulator.flows import complaints, deliveries, orders, refunds, returns
 from simulator.world.facts import Change, Fact, Link
 from simulator.world.times import as_datetime, written
 from simulator.world.world import World
@@ -20,6 +20,7 @@ FLOWS: tuple[Callable[[World], None], ...] = (
     deliveries.start,
     returns.start,
     refunds.start,
+    complaints.start,
 )
 """What begins in every world, in this order."""
 

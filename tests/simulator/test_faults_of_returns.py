@@ -156,3 +156,22 @@ def test_one_clerk_grants_friends_what_nobody_sent_back(broken: Told, cases: Cas
         customers.add(one["customer"])
     assert len(customers) <= 4
     assert cents_of(broken, "suspicious_refunds") == cents
+
+
+def test_late_refunds_lead_to_complaints(broken: Told) -> None:
+    """Those who wait for their money write, after the promised week."""
+    about = [
+        facts
+        for facts in broken.cases("customer_case").values()
+        if any(fact.details.get("category") == "late_refund" for fact in facts)
+    ]
+    assert about
+    for facts in about:
+        order = next(thing for thing in facts[0].things if thing.type == "order")
+        received = [
+            fact.at_us
+            for key in broken.belongs[order.key]
+            for fact in broken.of.get(key, ())
+            if key[0] == "return" and fact.activity == "Return received"
+        ]
+        assert min(received) + 7 * DAY < facts[0].at_us

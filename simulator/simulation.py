@@ -10,7 +10,7 @@ from typing import Any
 from simulator.faults.active import Faults
 from simulator.faults.scenario import NOTHING, Scenario
 from simulator.faults.sources import install
-from simulator.flows import complaints, deliveries, orders, refunds, returns
+from simulator.flows import complaints, customers, deliveries, orders, refunds, returns, store_tickets
 from simulator.world.facts import Change, Fact, Link
 from simulator.world.times import as_datetime, written
 from simulator.world.world import World
@@ -21,6 +21,8 @@ FLOWS: tuple[Callable[[World], None], ...] = (
     returns.start,
     refunds.start,
     complaints.start,
+    customers.start,
+    store_tickets.start,
 )
 """What begins in every world, in this order."""
 

@@ -153,16 +153,23 @@ class OwnerBook:
     """All owners of a tenant, and whose what is."""
 
     def __init__(self, owners: Mapping[str, Owner], processes: Mapping[str, ProcessDefinition] | None = None) -> None:
-        """`processes`: an `owner` that a process names counts where no scope fits."""
+        """`processes`: an `owner`, and those of `depends`, that a process names count where no scope fits."""
         self.owners = dict(owners)
         self._claims = list(_claims(self.owners.values()))
         self._of_process = {name: found.owner for name, found in (processes or {}).items() if found.owner}
+        self._of_step = {
+            (name, step): owner
+            for name, found in (processes or {}).items()
+            for owner, steps in found.depends.items()
+            for step in steps
+        }
 
     def __call__(self, subject: Subject) -> tuple[str, str]:
         """As `OwnerOf`."""
         given = {name: value for name, value in subject.items() if value}
         outcome = self._most_specific("owns", given) or self._of_process.get(given.get("process", ""), "")
-        return outcome, self._most_specific("depends", given)
+        step = (given.get("process", ""), given.get("step", ""))
+        return outcome, self._most_specific("depends", given) or self._of_step.get(step, "")
 
     def _most_specific(self, side: str, subject: Subject) -> str:
         fitting = [claim for claim in self._claims if claim.side == side and claim.scope.fits(subject)]
@@ -238,10 +245,12 @@ def problems_between(
                 message = f"escalation.{position}.to: no owner {step.to!r}{suggestion(step.to, owners)}"
                 yield Problem(str(path), line_of(path, ("escalation", position, "to")), message)
     for name, process in processes.items():
-        if owners and process.owner and process.owner not in owners:
-            hint = suggestion(process.owner, owners)
+        if owners:
             file = next(iter(paths.values())).parent.parent / "processes" / f"{name}.yaml"
-            yield Problem(str(file), line_of(file, ("owner",)), f"owner: no owner {process.owner!r}{hint}")
+            for place, owner in [(("owner",), process.owner), *((("depends", team), team) for team in process.depends)]:
+                if owner and owner not in owners:
+                    message = f"{'.'.join(place)}: no owner {owner!r}{suggestion(owner, owners)}"
+                    yield Problem(str(file), line_of(file, place), message)
     for one, other in ambiguities(owners.values()):
         path = paths[other.owner]
         yield Problem(

@@ -136,6 +136,11 @@ class ProcessDefinition(_Part):
         "whoever may read some stores only is answered nothing about this process.",
     )
     owner: str = Field(default="", description="Team that answers for the outcome.")
+    depends: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="Teams that answer for steps when these break the outcome, each with its activities. A scope of an "
+        "owner that fits wins.",
+    )
     calendar: CalendarName | None = Field(
         default=None,
         description="Calendar of its promises, a file of the folder calendars; absent: around the clock in UTC.",
@@ -159,6 +164,14 @@ class ProcessDefinition(_Part):
     def _link_paths(cls, value: Any, info: ValidationInfo) -> Any:
         return read_link_paths(value, info.data.get("object_type"))
 
+    @field_validator("depends")
+    @classmethod
+    def _one_team_per_step(cls, depends: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        steps = [step for steps in depends.values() for step in steps]
+        if repeated := sorted({step for step in steps if steps.count(step) > 1}):
+            raise ValueError(f"{repeated[0]!r} is given twice")
+        return depends
+
     @model_validator(mode="after")
     def _consistent(self) -> ProcessDefinition:
         if len(set(self.order)) != len(self.order):
@@ -167,6 +180,7 @@ class ProcessDefinition(_Part):
         if self.activities:
             named = [*self.order, *self.start, *self.end]
             named += [name for target in self.targets for name in (target.source, target.target)]
+            named += [name for steps in self.depends.values() for name in steps]
             for name in named:
                 if name not in self.activities:
                     hint = suggestion(name, self.activities)

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from kernel.definitions import suggestion
 from kernel.findings import Severity
-from kernel.process import Duration, ProcessDefinition
+from kernel.process import ProcessDefinition
 from kernel.promise import parse_within
+from kernel.target import Duration
 
 RULE_ID = r"^[a-z0-9][a-z0-9._-]{0,119}$"
 

@@ -71,7 +71,7 @@ def operations(
     settings, clock, views = workspace.settings, workspace.clock, workspace.views
     home, tenant, lease_clock = settings.home.expanduser(), settings.tenant, machine_clock or SystemClock()
     public_url = settings.public_url or (address if settings.for_this_machine else None)
-    owners = Owners(home, tenant)
+    owners = Owners(home, tenant, clock)
     incidents, findings = Incidents(state, clock, tenant), FindingStore(workspace.warehouse, tenant)
     rules = Rules(home, tenant, views.processes.all)
     detection = Detection(views, clock, owners, rules, Recorder(findings, incidents))

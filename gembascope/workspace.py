@@ -110,7 +110,7 @@ class LocalWorkspace:
         except BaseException:
             self.warehouse.close()
             raise
-        folder = Processes(settings.home.expanduser(), settings.tenant)
+        folder = Processes(settings.home.expanduser(), settings.tenant, clock)
         self.views = Views(self.warehouse, settings.tenant, folder, clock)
         self._api: HomeApi | None = None
 

@@ -1,5 +1,5 @@
-"""The catalogue: processes of retail as they are shipped, with the calendars of their promises and the object types that
-they are about. A tenant adopts what it wants of it by copy, and owns the copy.
+"""The catalogue: processes of retail as they are shipped, with the calendars of their promises and the object types
+that they are about. A tenant adopts what it wants of it by copy, and owns the copy.
 
 Files: `processes/ID.yaml`, `calendars/ID.yaml` and `objects/ID.yaml`. A process of the catalogue says everything that a
 process can be asked about, names known object types, and crosses no hub.

@@ -6,10 +6,14 @@ Files: `objects/ID.yaml`, shipped. They describe; any other object type can be s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kernel.definitions import read_folder
 from kernel.link_path import written
+
+SHIPPED = Path(__file__).parent / "objects"
 
 
 class ObjectType(BaseModel):
@@ -43,6 +47,11 @@ class ObjectType(BaseModel):
         return self
 
 
+def read_object_types(folder: Path = SHIPPED) -> dict[str, ObjectType]:
+    """Object types by id, ordered by id; `DefinitionError` lists the problems of all files."""
+    return {name: found for name, (found, _) in read_folder(folder, ObjectType).items()}
+
+
 def crossed_hub(path: Sequence[str], types: Mapping[str, ObjectType]) -> str | None:
     """What is wrong with a link path that leads through a hub; None where it crosses none.
 
@@ -53,6 +62,6 @@ def crossed_hub(path: Sequence[str], types: Mapping[str, ObjectType]) -> str | N
     if hub is None:
         return None
     return (
-        f"{written(path)!r} crosses {hub!r}, a hub: every case would hold the events of all that it joins; end the path "
-        "with it, or leave it out"
+        f"{written(path)!r} crosses {hub!r}, a hub: every case would hold the events of all that it joins; end the "
+        "path with it, or leave it out"
     )

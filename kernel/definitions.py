@@ -190,7 +190,8 @@ def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str
     for part in place:
         if isinstance(part, int):
             continue
-        field = current.model_fields.get(part)
+        fields = {field.alias or name: field for name, field in current.model_fields.items()}
+        field = fields.get(part)
         inner = _model_in(field.annotation) if field is not None else None
         if inner is None:
             return []

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from kernel.calendar_definition import iso_date, known_timezone
+from kernel.clock import Clock
 from kernel.definitions import line_of, read_folder, suggestion
 from kernel.errors import DefinitionError, Problem
 from kernel.process import ProcessDefinition, Processes
@@ -208,9 +209,10 @@ def ambiguities(owners: Iterable[Owner]) -> list[tuple[Claim, Claim]]:
 class Owners:
     """The owner definitions of one tenant: a folder in the home, read anew when asked."""
 
-    def __init__(self, home: Path, tenant: str) -> None:
+    def __init__(self, home: Path, tenant: str, clock: Clock | None = None) -> None:
+        """`clock`: as of `Processes`."""
         self.folder = home / "tenants" / tenant / "owners"
-        self._processes = Processes(home, tenant)
+        self._processes = Processes(home, tenant, clock)
 
     def book(self) -> OwnerBook:
         """All owners.
@@ -247,10 +249,12 @@ def problems_between(
     for name, process in processes.items():
         if owners:
             file = next(iter(paths.values())).parent.parent / "processes" / f"{name}.yaml"
-            for place, owner in [(("owner",), process.owner), *((("depends", team), team) for team in process.depends)]:
-                if owner and owner not in owners:
-                    message = f"{'.'.join(place)}: no owner {owner!r}{suggestion(owner, owners)}"
-                    yield Problem(str(file), line_of(file, place), message)
+            named: list[tuple[tuple[str, ...], str]] = [(("owner",), process.owner)]
+            named += [(("depends", each), each) for each in process.depends]
+            for where, team in named:
+                if team and team not in owners:
+                    hint = suggestion(team, owners)
+                    yield Problem(str(file), line_of(file, where), f"{'.'.join(where)}: no owner {team!r}{hint}")
     for one, other in ambiguities(owners.values()):
         path = paths[other.owner]
         yield Problem(

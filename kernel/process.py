@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,6 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -31,30 +29,15 @@ from pydantic import (
 from kernel.calendar import ALWAYS_OPEN, BusinessCalendar
 from kernel.calendar_definition import CalendarDefinition
 from kernel.case_value import CaseValue
+from kernel.clock import Clock, SystemClock
 from kernel.definitions import read_definition, read_folder, suggestion
 from kernel.errors import DefinitionError, NotFound, Problem
 from kernel.link_path import read_link_paths, written
+from kernel.pack import Pack, with_packs
 from kernel.promise import CalendarName, Promise, price_problems, problems_of
-from kernel.timeparse import parse_duration
+from kernel.target import Target
 
 PROCESS_ID = r"^[a-z0-9][a-z0-9._-]{0,119}$"
-
-
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _written(value: timedelta) -> str:
-    """The duration as YAML takes it, exact to the millisecond."""
-    rest, text = round(value / timedelta(milliseconds=1)), ""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
-        count, rest = divmod(rest, size)
-        text += f"{count}{unit}" if count else ""
-    return text or "0s"
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_written, when_used="json")]
-"""A duration; in YAML `4h`, `30m`, `2d`, `1h30m`."""
 
 
 LinkPath = Annotated[tuple[str, ...], PlainSerializer(written, when_used="json")]
@@ -72,14 +55,6 @@ class CaseAttribute(_Part):
     take: Literal["first", "last", "max"] = Field(
         default="last", description="Which value counts when it changes within a case."
     )
-
-
-class Target(_Part):
-    """How long one step may take."""
-
-    source: str = Field(description="Activity that the step starts from.")
-    target: str = Field(description="Activity that follows it directly.")
-    within: Duration = Field(description="Longest wait that is still good, such as 4h.")
 
 
 class Population(_Part):
@@ -229,9 +204,10 @@ class ProcessDefinition(_Part):
 def read_process(path: Path) -> ProcessDefinition:
     """The process in one file, with the calendars beside its folder; `DefinitionError` lists all problems."""
     folder = _calendar_folder(path.parent)
-    definition = read_definition(path, ProcessDefinition, context=_names(folder))
-    if not definition.calendar_names:
-        return definition
+    return _with_calendars_of(folder, read_definition(path, ProcessDefinition, context=_names(folder)))
+
+
+def _with_calendars_of(folder: Path, definition: ProcessDefinition) -> ProcessDefinition:
     problems: list[Problem] = []
     calendars = {}
     for name in sorted(definition.calendar_names):
@@ -274,21 +250,31 @@ def write_process(folder: Path, definition: ProcessDefinition) -> Path:
 
 
 class Processes:
-    """The process definitions of one tenant, with their calendars: the folders in the home, read anew when asked."""
+    """The process definitions of one tenant, with their calendars and the packs in force: the folders in the home, read
+    anew when asked."""
 
-    def __init__(self, home: Path, tenant: str) -> None:
+    def __init__(self, home: Path, tenant: str, clock: Clock | None = None) -> None:
+        """`clock`: says which packs are in force; that of the system where there is none."""
         self.folder = home / "tenants" / tenant / "processes"
         self.calendar_folder = _calendar_folder(self.folder)
+        self.pack_folder = self.folder.parent / "packs"
+        self.clock = clock or SystemClock()
 
     def calendars(self) -> dict[str, CalendarDefinition]:
         """Calendars by id, ordered by id; `DefinitionError` lists the problems of all files."""
         return {name: found for name, (found, _) in read_folder(self.calendar_folder, CalendarDefinition).items()}
 
+    def packs(self) -> dict[str, tuple[Pack, Path]]:
+        """Packs by id with their files, in force or not; `DefinitionError` lists the problems of all files."""
+        return read_folder(self.pack_folder, Pack, context=_names(self.calendar_folder))
+
     def all(self) -> dict[str, ProcessDefinition]:
-        """Definitions by id, ordered by id; `DefinitionError` lists the problems of all files, calendars included."""
+        """Definitions by id, ordered by id; `DefinitionError` lists the problems of all files, calendars and packs
+        included."""
         problems: list[Problem] = []
         calendars: dict[str, CalendarDefinition] = {}
         found: dict[str, tuple[ProcessDefinition, Path]] = {}
+        packs: dict[str, tuple[Pack, Path]] = {}
         try:
             calendars = self.calendars()
         except DefinitionError as error:
@@ -297,9 +283,20 @@ class Processes:
             found = read_folder(self.folder, ProcessDefinition, context=_names(self.calendar_folder))
         except DefinitionError as error:
             problems += error.problems
+        try:
+            packs = self.packs()
+        except DefinitionError as error:
+            problems += error.problems
+        changed = {}
+        now = self.clock.now()
+        for name, (definition, _) in found.items():
+            try:
+                changed[name] = with_packs(definition, packs, now)
+            except DefinitionError as error:
+                problems += error.problems
         if problems:
             raise DefinitionError(problems)
-        return {name: definition.with_calendars(calendars) for name, (definition, _) in found.items()}
+        return {name: definition.with_calendars(calendars) for name, definition in changed.items()}
 
     def get(self, process: str) -> ProcessDefinition:
         """One definition.
@@ -308,11 +305,14 @@ class Processes:
         ------
         NotFound
             With the processes that exist.
+        DefinitionError
+            With the problems of its file, of its calendars and of packs.
         """
         path = self.folder / f"{process}.yaml"
         if "/" in process or "\0" in process or not path.is_file():
             raise no_such_process(process, sorted(p.stem for p in self.folder.glob("*.yaml")))
-        return read_process(path)
+        definition = read_definition(path, ProcessDefinition, context=_names(self.calendar_folder))
+        return _with_calendars_of(self.calendar_folder, with_packs(definition, self.packs(), self.clock.now()))
 
 
 def no_such_process(process: str, known: list[str]) -> NotFound:

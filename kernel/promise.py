@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from kernel.calendar import BusinessCalendar
 from kernel.case_value import CaseValue, LateCost, Loss
+from kernel.condition import Condition
 from kernel.definitions import suggestion
 from kernel.timeparse import parse_duration
 
@@ -97,7 +98,8 @@ class Pause(BaseModel):
 
 
 class Promise(BaseModel):
-    """One promise (SLA) to every case.
+    """One promise (SLA) to every case, or to those of which its conditions hold. To others nothing is promised: their
+    clock never starts.
 
     Instants are those by which events are ordered; an event known to the day only counts at the end of its day.
     What cannot be told apart proves nothing and breaks nothing: an event of the day on which the clock starts may
@@ -116,6 +118,16 @@ class Promise(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str = Field(min_length=1, description="What is promised, in words for people.")
+    where: Condition = Field(
+        default=(),
+        description="Cases that it is promised to: case attributes with values, such as {region: [north, east]}; a "
+        "case must have one of the values of each. Absent: every case.",
+    )
+    unless: tuple[Condition, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Cases that it is not promised to: those that meet one of these conditions, each as in where.",
+    )
     starts_with: str | None = Field(
         default=None,
         alias="from",

@@ -54,7 +54,12 @@ def promised(
 
 def _parameters(definition: ProcessDefinition, curves: Curves) -> dict[str, Any]:
     promises = definition.promises
+    # Of each promise what must hold, and then what must not.
+    conditions = [(promise.where, *promise.unless) for promise in promises]
     return {
+        "conditional": int(any(promise.where or promise.unless for promise in promises)),
+        "condition_attributes": [[[name for name, _ in each] for each in those] for those in conditions],
+        "condition_values": [[[list(values) for _, values in each] for each in those] for those in conditions],
         "promise_froms": [promise.starts_with or "" for promise in promises],
         "promise_from_takes": [promise.from_take for promise in promises],
         "promise_tos": [_kept_by(promise, definition) for promise in promises],

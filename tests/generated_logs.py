@@ -37,6 +37,10 @@ PROMISES = tuple(
     for promise in (
         {"name": "soon", "from": "A", "to": "C", "within": "2 working days"},
         {"name": "at all", "within": "36h"},
+        {
+            **{"name": "to some", "from": "A", "within": "1h", "where": {"channel": ["web", "9"]}},
+            "unless": [{"amount": ["9"], "channel": ["web"]}, {"amount": ["2.5"]}],
+        },
         {"name": "answered", "from": "B", "from_take": "last", "to": "A", "to_take": "last", "within": "1h"},
         {"name": "worked", "to": "B", "within": "63 working minutes"},
         {"name": "next day", "from": "C", "to": "B", "within": "1 working days", "calendar": "auckland"},

@@ -19,6 +19,7 @@ from siphash import sip_hash_128
 
 from kernel import attributes as json_values
 from kernel.calendar import BusinessCalendar
+from kernel.condition import holds
 from kernel.process import ProcessDefinition
 from kernel.promise import Promise
 
@@ -248,6 +249,8 @@ def _kept(
     described: dict[str, str],
 ) -> Kept:
     """A clock runs from the end of what is known of its start; what keeps it must not lie before that for certain."""
+    if not holds(promise.where, described) or any(holds(other, described) for other in promise.unless):
+        return Kept(None, None, None)
     first = ordered[0].event.started_at
     places = [number for number, item in enumerate(ordered) if item.event.activity == promise.starts_with]
     if promise.starts_with is None:

@@ -9,6 +9,7 @@ import typer
 from gembascope import render
 from gembascope.commands.options import Home, Json, Tenant, console, print_json
 from gembascope.service import find_service
+from kernel.clock import SystemClock
 from kernel.errors import DefinitionError, GembascopeError, exit_code
 from kernel.settings import Settings, load_settings
 
@@ -22,20 +23,26 @@ def check_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None
 
     settings = load_settings(home=home, tenant=tenant)
     where = settings.home.expanduser()
-    checked = check(where, settings.tenant)
+    checked = check(where, settings.tenant, SystemClock().now())
     wrong = DefinitionError(checked.problems)
     if json:
-        problems = [{"path": p.path, "line": p.line, "message": p.message} for p in checked.problems]
+        problems, notes = (
+            [{"path": each.path, "line": each.line, "message": each.message} for each in found]
+            for found in (checked.problems, checked.notes)
+        )
         ids = {kind: checked.ids[kind] for kind in KINDS}
-        print_json({"problems": problems, "counts": {kind: len(ids[kind]) for kind in KINDS}, **ids})
+        counts = {kind: len(ids[kind]) for kind in KINDS}
+        print_json({"problems": problems, "notes": notes, "counts": counts, **ids})
         if problems:
             raise typer.Exit(exit_code(wrong))
         return
     if checked.problems:
         raise wrong
-    counts = ", ".join(f"{kind} {len(checked.ids[kind])}" for kind in KINDS)
+    for note in checked.notes:
+        console().print(f"note: {note}", soft_wrap=True)
+    counted = ", ".join(f"{kind} {len(checked.ids[kind])}" for kind in KINDS)
     console().print(f"{where / 'tenants' / settings.tenant}: no problem", soft_wrap=True)
-    console().print(counts, soft_wrap=True)
+    console().print(counted, soft_wrap=True)
 
 
 @app.command("doctor")

@@ -5,7 +5,8 @@
 -- since_batch, through_batch; those of described_cases: takes, population_names, population_attributes, population_values.
 -- The promises, one entry each: promise_froms ('' the start of the case) and promise_from_takes, promise_tos and
 -- promise_to_takes, promise_units (elapsed | time | days | attribute), promise_amounts (microseconds or days),
--- promise_attributes; their pauses (kernel/promise.py): pausing (1: one of them has some), pause_froms and pause_tos; and
+-- promise_attributes; whom they are made to: conditional (1: one of them has conditions), condition_attributes and
+-- condition_values (what must hold of a case, then what must not; kernel/condition.py); their pauses (kernel/promise.py): pausing (1: one of them has some), pause_froms and pause_tos; and
 -- their curves (mining/due_curves.py): position_curves, due_curves and pause_curves (where the keys of the curve begin, 0
 -- for none) in the table curves.
 INSERT INTO {table:Identifier}
@@ -16,18 +17,22 @@ INSERT INTO {table:Identifier}
 )
 WITH
     -- Promises, one entry of each array per promise. Each step is a query of its own, else names would be expanded in
-    -- each other. begun: the place of the event that starts the clock, 0 for none.
-    begun AS
+    -- each other. made: whether it is promised to the case. begun: the place of the event that starts
+    -- the clock, 0 for none.
+    offered AS
     (
         SELECT
             described.*,
-            if(({started:UInt8} = 1) AND (begins[1] >= 0), begins[1], -1) AS known_start,
-            arrayMap(
-                (name, take) -> multiIf(
-                    name = '', 1,
-                    take = 'last', arrayLastIndex(key -> key = toUInt32(sipHash64(name)), activities),
-                    indexOf(activities, toUInt32(sipHash64(name)))),
-                {promise_froms:Array(String)}, {promise_from_takes:Array(String)}) AS from_places
+            if({conditional:UInt8} = 0,
+                arrayMap(name -> toUInt8(1), {promise_froms:Array(String)}),
+                arrayMap(
+                    holding -> (holding[1] = 1) AND NOT has(arrayPopFront(holding), 1),
+                    arrayMap(
+                        (all_names, all_values) -> arrayMap(
+                            (names, wanted) -> toUInt8(arrayAll((name, values) -> has(values, attributes[name]), names, wanted)),
+                            all_names, all_values),
+                        {condition_attributes:Array(Array(Array(String)))},
+                        {condition_values:Array(Array(Array(Array(String))))}))) AS made
         FROM
             described_cases(
                 tenant = {tenant:String},
@@ -50,6 +55,20 @@ WITH
                 population_names = {population_names:Array(String)},
                 population_attributes = {population_attributes:Array(String)},
                 population_values = {population_values:Array(Array(String))}) AS described
+    ),
+    begun AS
+    (
+        SELECT
+            offered.*,
+            if(({started:UInt8} = 1) AND (begins[1] >= 0), begins[1], -1) AS known_start,
+            arrayMap(
+                (name, take, promised) -> multiIf(
+                    promised = 0, 0,
+                    name = '', 1,
+                    take = 'last', arrayLastIndex(key -> key = toUInt32(sipHash64(name)), activities),
+                    indexOf(activities, toUInt32(sipHash64(name)))),
+                {promise_froms:Array(String)}, {promise_from_takes:Array(String)}, made) AS from_places
+        FROM offered
     ),
     clocked AS
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from gembascope.definitions import KINDS, check
 from kernel.access import Grant, Role
 from kernel.errors import InputError
 
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 CROSSED = {
     "owners/other-team.yaml": ("id: other-team\nchannel: chat\n", ["channel: no connection 'chat'"]),
     "owners/returns-team.yaml": ("id: returns-team\nowns: [{process: return}]\n", ["no process 'return'"]),
@@ -32,15 +34,15 @@ CROSSED = {
 def test_what_one_kind_names_in_another(tmp_path: Path) -> None:
     folder = tmp_path / "tenants" / "local"
     define(folder)
-    right = check(tmp_path, "local")
+    right = check(tmp_path, "local", NOW)
     assert right.problems == []
-    assert [len(right.ids[kind]) for kind in KINDS] == [1, 0, 2, 2, 1, 0, 0]
+    assert [len(right.ids[kind]) for kind in KINDS] == [1, 0, 0, 2, 2, 1, 0, 0]
     for name, (text, messages) in CROSSED.items():
         path = folder / name
         before = path.read_text() if path.exists() else None
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-        found = check(tmp_path, "local").problems
+        found = check(tmp_path, "local", NOW).problems
         assert len(found) == len(messages), (name, found)
         for problem, message in zip(found, messages, strict=True):
             assert problem.path == str(path)
@@ -57,7 +59,7 @@ def test_one_mistake_is_told_once(tmp_path: Path) -> None:
     (folder / "connections").mkdir()
     (folder / "connections" / "chat.yaml").write_text("id: chat\n")
     (folder / "owners" / "other-team.yaml").write_text("id: other-team\nchannel: chat\n")
-    found = check(tmp_path, "local").problems
+    found = check(tmp_path, "local", NOW).problems
     assert [problem.message for problem in found] == ["kind: is needed", "object_type: is needed"]
 
 
@@ -65,7 +67,7 @@ def test_secrets_are_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "tenants" / "local" / "connections"
     folder.mkdir(parents=True)
     (folder / "erp.yaml").write_text("id: erp\nkind: webhook\nurl: https://x.example/a\nsecret: file:not-there\n")
-    assert check(tmp_path, "local").problems == []
+    assert check(tmp_path, "local", NOW).problems == []
 
 
 def test_roles_as_commands_spell_them() -> None:

@@ -14,8 +14,9 @@ from kernel.calendar_definition import CalendarDefinition
 from kernel.case_value import CaseValue, LateCost
 from kernel.definitions import read_folder
 from kernel.errors import DefinitionError, NotFound
-from kernel.process import ProcessDefinition, Processes, Target, read_process, write_process
+from kernel.process import ProcessDefinition, Processes, read_process, write_process
 from kernel.promise import Pause, Promise
+from kernel.target import Target
 
 BAD = Path(__file__).resolve().parent.parent / "bad_definitions"
 

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from logs import SOURCE, File, Happened, Told, frame, log, object_frame, process, stored
 
 from kernel.clock import Clock
-from kernel.process import CaseAttribute, Population, ProcessDefinition, Target
+from kernel.process import CaseAttribute, Population, ProcessDefinition
 from kernel.promise import problems_of
+from kernel.target import Target
 from kernel.warehouse import Warehouse
 from mining.bottlenecks import bottlenecks
 from mining.cases import ORDERS, case, case_part, cases

@@ -17,7 +17,7 @@ from logs import CASE_TYPE, Happened, Told, frame, happened, object_frame, proce
 from kernel.calendar import BusinessCalendar
 from kernel.clock import Clock, FixedClock
 from kernel.errors import DefinitionError, InputError
-from kernel.process import ProcessDefinition, Processes, write_process
+from kernel.process import CaseAttribute, ProcessDefinition, Processes, write_process
 from kernel.promise import Promise, Within, parse_within
 from kernel.warehouse import Query, Warehouse
 from mining.cases import case, cases
@@ -110,6 +110,26 @@ def _fresh() -> str:
             [("2026-06-01T11:00", "2026-06-01T11:30", 1800)],
         ),
         ({"within": "1h", "from": "C", "to": "B"}, [at("2026-06-01T09:00", "B")], [(None, None, None)]),
+        (
+            {"within": "1h", "to": "B", "where": {"region": ["north", "east"], "brand": ["Aster"]}},
+            [at("2026-06-01T09:00", attributes={"region": "east", "brand": "Aster"})],
+            [("2026-06-01T10:00", None, None)],
+        ),
+        (
+            {"within": "1h", "to": "B", "where": {"region": ["north"], "brand": ["Aster"]}},
+            [at("2026-06-01T09:00", attributes={"region": "north"})],
+            [(None, None, None)],
+        ),
+        (
+            {"within": "1h", "to": "B", "unless": [{"region": ["north"]}, {"region": ["east"], "brand": ["Aster"]}]},
+            [at("2026-06-01T09:00", attributes={"region": "east", "brand": "Aster"})],
+            [(None, None, None)],
+        ),
+        (
+            {"within": "1h", "to": "B", "unless": [{"region": ["north"]}, {"region": ["east"], "brand": ["Aster"]}]},
+            [at("2026-06-01T09:00", attributes={"region": "east"})],
+            [("2026-06-01T10:00", None, None)],
+        ),
         # An end activity, as the process names two.
         ({"within": "1h"}, [at("2026-06-01T09:00"), at("2026-06-01T09:30", "Y")], None),
     ],
@@ -121,7 +141,9 @@ def test_a_promise_to_one_case(
     events: list[Happened],
     expected: list[tuple[str | None, str | None, float | None]] | None,
 ) -> None:
-    view = stored(warehouse, clock, _fresh(), frame(events), definition=promising(promise, end=("X", "Y")))
+    attributes = tuple(CaseAttribute(name=name) for name in ("region", "brand"))
+    definition = promising(promise, end=("X", "Y"), case_attributes=attributes)
+    view = stored(warehouse, clock, _fresh(), frame(events), definition=definition)
     wanted = expected or [("2026-06-01T10:00", "2026-06-01T09:30", 0)]
     assert told(view) == [(due and local(due), kept and local(kept), late) for due, kept, late in wanted]
 

@@ -17,6 +17,10 @@ from kernel.errors import GembascopeError, exit_code
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("gembascope.commands.demo", "Make a retailer's logs, load them, say what they show, and serve them."),
+    "catalogue": (
+        "gembascope.commands.catalogue",
+        "The processes of retail that are shipped, to take over and to change.",
+    ),
     "ingest": ("gembascope.commands.ingest", "Load event logs and say what they are fit for."),
     "send": ("gembascope.commands.send", "Send events as they happen, out of a file."),
     "processes": ("gembascope.commands.answers", "List the processes of this home."),

@@ -97,6 +97,8 @@ def check(home: Path, tenant: str, now: datetime) -> Checked:
 
 
 def _hubs(checked: Checked, processes: Mapping[str, ProcessDefinition], paths: Mapping[str, Path]) -> None:
+    if not any(len(link) > 2 for process in processes.values() for link in process.links):
+        return
     types = read_object_types()
     for name, process in processes.items():
         for number, link in enumerate(process.links):

@@ -96,12 +96,12 @@ def _problems(definition: ProcessDefinition, path: Path, objects: Mapping[str, O
     for place, name in _attributes(definition):
         if name not in known:
             yield problem(place, f"{name!r} is not among the case attributes{suggestion(name, known)}")
-    money = objects[definition.object_type].money if definition.object_type in objects else ""
-    if definition.value is not None and definition.value.attribute != money:
-        held = f"is {money!r}" if money else "it does not say"
-        yield problem(
-            ("value",), f"{definition.value.attribute!r} is not the money of {definition.object_type}: {held}"
-        )
+    if definition.value is not None and (held := objects.get(definition.object_type)) is not None:
+        if not held.money:
+            yield problem(("value",), f"the object type {held.id} has no money")
+        elif definition.value.attribute != held.money:
+            message = f"{definition.value.attribute!r} is not the money of {held.id}, which is {held.money!r}"
+            yield problem(("value",), message)
 
 
 def _attributes(definition: ProcessDefinition) -> Iterator[tuple[Place, str]]:
@@ -117,3 +117,8 @@ def _attributes(definition: ProcessDefinition) -> Iterator[tuple[Place, str]]:
     for number, promise in enumerate(definition.promises):
         if promise.by_attribute is not None:
             yield ("promises", number, "by_attribute"), promise.by_attribute
+        for name, _ in promise.where:
+            yield ("promises", number, "where"), name
+        for position, condition in enumerate(promise.unless):
+            for name, _ in condition:
+                yield ("promises", number, "unless", position), name

@@ -142,7 +142,7 @@ def _process(process: ProcessDefinition, shipped: Shipped) -> Iterator[str]:
         (
             (
                 *(promise.name, promise.starts_with or "start of the case", _kept_by(promise, process)),
-                promise.within or f"until `{promise.by_attribute}`",
+                _within(promise),
                 *(promise.at_risk or "", _cases(promise)),
                 "; ".join(f"{pause.begins_with} to {pause.ends_with}" for pause in promise.pauses),
                 _cost(promise),
@@ -159,6 +159,11 @@ def _or(names: Sequence[str]) -> str:
 def _kept_by(promise: Promise, process: ProcessDefinition) -> str:
     kept_by = promise.kept_by or _or(process.end)
     return f"{kept_by}, the last" if promise.to_take == "last" else kept_by
+
+
+def _within(promise: Promise) -> str:
+    within = promise.within or f"until `{promise.by_attribute}`"
+    return f"{within} of `{promise.calendar}`" if promise.calendar else within
 
 
 def _cases(promise: Promise) -> str:

@@ -276,6 +276,19 @@ def test_check_notes_packs_that_are_over_and_paths_through_hubs(shipped: Shipped
     ]
 
 
+def test_check_tells_packs_to_come_that_contradict(shipped: Shipped, tmp_path: Path) -> None:
+    adopt(tmp_path, "local", ["return-to-refund"], shipped)
+    packs = tmp_path / "tenants" / "local" / "packs"
+    packs.mkdir()
+    for name in ("agreed", "contradicts"):
+        coming = (BAD / "packs" / f"{name}.yaml").read_text().replace("2026-", "2027-")
+        (packs / f"{name}.yaml").write_text(coming)
+    [problem] = check(tmp_path, "local", NOW).problems
+    assert problem.message.startswith("contradicts the pack agreed, which also changes the owner")
+    later = check(tmp_path, "local", datetime(2027, 9, 1, tzinfo=timezone.utc))
+    assert (later.problems, len(later.notes)) == ([], 2)
+
+
 def test_the_command_says_what_it_did_and_what_comes_next(
     shipped: Shipped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from api.loading import IngestOptions
+from gembascope.catalogue import adopt, read_shipped
 from gembascope.workspace import Workspace
 from ingest.mapping import Mapping
 from kernel.errors import SettingsError
@@ -85,22 +86,29 @@ def load_orders(opened: Workspace, settings: Settings, made: DemoLog) -> Documen
         calendar=RETURNS_CENTER,
         promises=(REFUND,),
     )
-    home = settings.home.expanduser()
-    install(home, settings.tenant)
-    write_process(Processes(home, settings.tenant).folder, definition)
+    _install(settings)
+    write_process(Processes(settings.home.expanduser(), settings.tenant).folder, definition)
     name = f"{ORDER_TO_CASH}-seed-{truth['seed']}.parquet"
     return _load(opened, made.events, name, IngestOptions(process=ORDER_TO_CASH, source="demo", mapping=ORDERS_MAPPING))
 
 
 def load_returns(opened: Workspace, settings: Settings, made: ReturnsLog) -> Document:
-    """As `load_orders`; the definition is the one that is shipped, and the home remembers the plan of the returns."""
-    install(settings.home.expanduser(), settings.tenant)
+    """As `load_orders`; the definition is that of the catalogue, and the home remembers the plan of the returns."""
+    _install(settings)
     name = f"{RETURN_TO_REFUND}-seed-{made.plan.seed}.parquet"
     # A load source of its own: what a source told before counts as touched by its next load.
     options = IngestOptions(process=RETURN_TO_REFUND, source="demo-returns", mapping=RETURNS_MAPPING)
     report = _load(opened, made.events, name, options)
     _remember(_plan_file(settings), made.plan)
     return report
+
+
+def _install(settings: Settings) -> None:
+    """The retailer's own definitions, and those of the catalogue that it has taken over."""
+    home = settings.home.expanduser()
+    install(home, settings.tenant)
+    if not (Processes(home, settings.tenant).folder / f"{RETURN_TO_REFUND}.yaml").exists():
+        adopt(home, settings.tenant, [RETURN_TO_REFUND], read_shipped())
 
 
 def loaded_returns(settings: Settings) -> ReturnsPlan | None:

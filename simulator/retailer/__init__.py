@@ -1,4 +1,5 @@
-"""The demo retailer's own definitions, one folder per kind, as a tenant's home holds them."""
+"""The demo retailer's own definitions, one folder per kind, as a tenant's home holds them. The process of its returns
+and what that needs besides are those of the catalogue."""
 
 from __future__ import annotations
 

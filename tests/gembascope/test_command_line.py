@@ -144,7 +144,7 @@ def test_check_lists_the_problems_of_all_files(run: Run, tmp_path: Path) -> None
     define(tmp_path / "home" / "tenants" / "local")
     right = run("check")
     assert right.returncode == 0, right.stderr
-    assert "processes 1, calendars 0, owners 2, rules 2, playbooks 1, connections 0, alerts 0" in right.stdout
+    assert "processes 1, packs 0, calendars 0, owners 2, rules 2, playbooks 1, connections 0, alerts 0" in right.stdout
     for name, text in WRONG.items():
         path = tmp_path / "home" / "tenants" / "local" / name
         path.parent.mkdir(exist_ok=True)

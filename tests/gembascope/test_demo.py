@@ -137,5 +137,5 @@ def test_the_command_loads_both_logs(tmp_path: Path) -> None:
     checked = run("check")
     assert checked["problems"] == []
     assert checked["processes"] == [ORDER_TO_CASH, "remediation", RETURN_TO_REFUND]
-    assert checked["calendars"] == ["returns_center"]
+    assert checked["calendars"] == ["head_office", "payments_provider", "returns_center"]
     assert checked["counts"] == {kind: len(checked[kind]) for kind in checked["counts"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kernel.process import Processes
+from ingest.catalogue import read_catalogue
 from simulator.retailer import RETURN_TO_REFUND, RETURNS_CENTER, SHIPPED, install, returns_center
 from simulator.returns_day import TRAITS
 from simulator.returns_numbers import ENDS, PROMISED_DAYS, RETURN_STEPS, STARTS
@@ -14,18 +14,17 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_definitions_are_right_and_fit_the_log(tmp_path: Path) -> None:
-    install(tmp_path, "local")
-    processes = Processes(tmp_path, "local")
-    definition = processes.all()[RETURN_TO_REFUND]
+def test_the_process_of_the_catalogue_fits_the_log() -> None:
+    definition = read_catalogue().process(RETURN_TO_REFUND)
     assert definition.object_type == "return"
-    assert definition.activities == definition.order == tuple(RETURN_STEPS)
+    assert [name for name in definition.activities if name in RETURN_STEPS] == list(RETURN_STEPS)
     assert (definition.start, definition.end) == (STARTS, ENDS)
     assert {item.name for item in definition.case_attributes} == {*TRAITS, "refund_amount", "currency"}
-    promise = next(each for each in definition.promises if each.starts_with == "Return received")
-    assert (promise.kept_by, promise.within) == ("Payment confirmed", f"{PROMISED_DAYS} working days")
+    [promise] = definition.promises
+    assert (promise.starts_with, promise.kept_by) == ("Return received", "Payment confirmed")
+    assert promise.within == f"{PROMISED_DAYS} working days"
+    assert definition.calendar == RETURNS_CENTER
     assert definition.calendar_of(promise) == returns_center()
-    assert RETURNS_CENTER in processes.calendars()
 
 
 def test_installing_again_changes_nothing(tmp_path: Path) -> None:

@@ -124,11 +124,11 @@ class Pack(_Part):
         if self.cases:
             for change in changes:
                 if change not in ("add.activities", "remove.promises", "set.promises"):
-                    raise ValueError(f"{change}: only a pack for the whole tenant can change this; leave out for")
+                    raise ValueError(f"{change}: only a pack for the whole tenant, without `for`, can change this")
             for promise in self.put.promises:
                 if same := sorted({name for name, _ in self.cases} & {name for name, _ in promise.where}):
                     raise ValueError(
-                        f"set.promises: {promise.name!r} names {same[0]} in where, which for names already"
+                        f"set.promises: {promise.name!r} names {same[0]} in where, and `for` does so already"
                     )
         return self
 

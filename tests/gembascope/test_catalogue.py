@@ -77,7 +77,7 @@ MESSAGES = {
         "1: for: a pack is for a brand, a region or a store, not for 'channel'",
     ],
     "packs/named_twice": [
-        "1: set.promises: 'delivered' names region in where, which for names already",
+        "1: set.promises: 'delivered' names region in where, and `for` does so already",
     ],
     "packs/names_that_do_not_fit": [
         "7: add.activities.1: 'Return inspected' is an activity of return-to-refund already",
@@ -90,7 +90,7 @@ MESSAGES = {
         "1: until: is needed",
     ],
     "packs/some_cases_change_the_end": [
-        "1: add.end: only a pack for the whole tenant can change this; leave out for",
+        "1: add.end: only a pack for the whole tenant, without `for`, can change this",
     ],
     "packs/takes_away_what_is_promised": [
         "2: return-to-refund would be wrong with it: from: 'Return received' is not among the process's "

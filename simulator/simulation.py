@@ -10,7 +10,17 @@ from typing import Any
 from simulator.faults.active import Faults
 from simulator.faults.scenario import NOTHING, Scenario
 from simulator.faults.sources import install
-from simulator.flows import complaints, customers, deliveries, orders, refunds, returns, store_tickets
+from simulator.flows import (
+    cash,
+    complaints,
+    customers,
+    deliveries,
+    orders,
+    refunds,
+    returns,
+    store_tickets,
+    till,
+)
 from simulator.world.facts import Change, Fact, Link
 from simulator.world.times import as_datetime, written
 from simulator.world.world import World
@@ -23,6 +33,8 @@ FLOWS: tuple[Callable[[World], None], ...] = (
     complaints.start,
     customers.start,
     store_tickets.start,
+    till.start,
+    cash.start,
 )
 """What begins in every world, in this order."""
 

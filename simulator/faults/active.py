@@ -50,9 +50,13 @@ class Active:
         drawn = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
         return drawn < self.share * 2**64
 
-    def hit(self, thing: Thing, at_us: int, *, cents: int = 0, **shows: Any) -> None:
-        """The thing is affected since then; `shows`: what the log must show of it, for whoever proves the truth."""
-        hit = self._hits.setdefault(thing.key, {"at_us": at_us, "cents": 0, "shows": {}})
+    def hit(self, thing: Thing, at_us: int, *, cents: int = 0, shown_us: int | None = None, **shows: Any) -> None:
+        """The thing is affected since then; `shows`: what the log must show of it, for whoever proves the truth.
+
+        `shown_us`: when that can be seen, where it is later. What was not seen before the end is no part of the truth.
+        """
+        seen_us = at_us if shown_us is None else shown_us
+        hit = self._hits.setdefault(thing.key, {"at_us": at_us, "shown_us": seen_us, "cents": 0, "shows": {}})
         hit["cents"] += cents
         hit["shows"].update(shows)
 
@@ -61,7 +65,7 @@ class Active:
 
     def truth(self, until_us: int) -> dict[str, Any]:
         """What it did, as plain values that JSON can hold; things in the order of their types and ids."""
-        hits = sorted((key, hit) for key, hit in self._hits.items() if hit["at_us"] < until_us)
+        hits = sorted((key, hit) for key, hit in self._hits.items() if max(hit["at_us"], hit["shown_us"]) < until_us)
         cents = sum(hit["cents"] for _, hit in hits)
         kind = self.kind
         cause = self.where.get(kind.cause, kind.cause)

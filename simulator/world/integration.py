@@ -7,7 +7,7 @@ about: the way from a technical fault to the orders that it holds up.
 from __future__ import annotations
 
 from heapq import heapify, heapreplace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.world.draws import Draws, Table
 from simulator.world.facts import Thing
@@ -15,6 +15,7 @@ from simulator.world.retailer import INTERFACES, Interface
 from simulator.world.times import HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
+    from simulator.faults.active import Active
     from simulator.world.world import World
 
 FAILS = 0.004
@@ -45,8 +46,8 @@ class Integration:
             self._free[one.id] = [0] * one.workers
             heapify(self._free[one.id])
 
-    def send(self, interface: str, things: tuple[Thing, ...], at_us: int) -> Delivery:
-        """Send a message about these things; the first is what it is about."""
+    def send(self, interface: str, things: tuple[Thing, ...], at_us: int, about: int = 1) -> Delivery:
+        """Send a message about these things; the first of them, or so many of the first, are what it is about."""
         world, one = self._world, INTERFACES[interface]
         self._sent[interface] += 1
         call = Thing("integration_call", f"{interface}-{self._sent[interface]:07d}", interface=interface)
@@ -55,12 +56,12 @@ class Integration:
         begins_us = self._turn(one, at_us)
         attempt = 1
         while True:
-            takes_us, error = self._attempt(one, things, begins_us, draws)
+            takes_us, error = self._attempt(one, things[:about], begins_us, draws)
             ends_us = begins_us + takes_us
             self._tell(objects, begins_us, ends_us, attempt, error)
             if not error:
                 return Delivery(ends_us, attempt, call)
-            again_us = self._again(one, things, call, attempt, ends_us)
+            again_us = self._again(one, things[:about], call, attempt, ends_us)
             if again_us is None:
                 return self._dead(one, objects, call, attempt, ends_us, draws)
             begins_us, attempt = again_us, attempt + 1
@@ -77,11 +78,11 @@ class Integration:
         faults = self._world.faults
         dead = faults.at("webhook_dead", at_us, interface=one.id)
         if dead is not None:
-            dead.hit(things[0], at_us, interface=one.id)
+            _hit(dead, things, at_us, interface=one.id)
             return GIVES_UP_US, "connection_refused"
         storm = faults.at("retry_storm", at_us, things[0], interface=one.id)
         if storm is not None:
-            storm.hit(things[0], at_us, interface=one.id)
+            _hit(storm, things, at_us, interface=one.id)
             return draws.duration_us(one.median_s, 0.4), "http_500"
         growth = faults.at("dead_letter_growth", at_us, things[0], interface=one.id)
         if growth is not None:
@@ -89,7 +90,7 @@ class Integration:
         takes_us = draws.duration_us(one.median_s, 0.7)
         slow = faults.at("webhook_slow", at_us, interface=one.id)
         if slow is not None:
-            slow.hit(things[0], at_us, interface=one.id)
+            _hit(slow, things, at_us, interface=one.id)
             return int(takes_us * slow.size) // 1000 * 1000, ""
         if draws.chance(FAILS):
             return GIVES_UP_US, draws.pick(ERRORS)
@@ -103,7 +104,7 @@ class Integration:
             return at_us + SECOND if attempt < storm.size else None
         growth = faults.at("dead_letter_growth", at_us, things[0], interface=one.id)
         if growth is not None:
-            growth.hit(things[0], at_us, interface=one.id, call=call.id)
+            _hit(growth, things, at_us, interface=one.id, call=call.id)
             return None
         return at_us + BACKOFF_US[attempt - 1] if attempt <= len(BACKOFF_US) else None
 
@@ -148,6 +149,11 @@ class Integration:
             tell("bus", failed, objects, ends_us, outcome=outcome, error=error, details=done)
         else:
             tell("bus", "Call succeeded", objects, ends_us, details=done)
+
+
+def _hit(fault: Active, things: tuple[Thing, ...], at_us: int, **shows: Any) -> None:
+    for thing in things:
+        fault.hit(thing, at_us, **shows)
 
 
 ERP_BATCH_US, ERP_BATCH_AFTER_US = HOUR, 10 * MINUTE

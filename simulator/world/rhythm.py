@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from simulator.world.draws import Draws, Table
-from simulator.world.times import HOUR, MILLISECOND, as_datetime
+from simulator.world.times import HOUR, MILLISECOND, as_datetime, local_us
 
 if TYPE_CHECKING:
     from simulator.world.world import World
@@ -24,16 +25,21 @@ STORES_BY_WEEKDAY = (0.85, 0.85, 0.9, 0.95, 1.15, 1.45, 0.0)
 
 
 def arrivals(
-    world: World, name: str, per_day: float, by_hour: Sequence[float], by_weekday: Sequence[float]
+    world: World,
+    name: str,
+    per_day: float,
+    by_hour: Sequence[float],
+    by_weekday: Sequence[float],
+    zone: ZoneInfo | None = None,
 ) -> Iterator[int]:
     """Instants at which somebody comes, in order, until the end; on each day as many as the rhythm has it, give or take
-    what chance does (Poisson, by the normal distribution)."""
+    what chance does (Poisson, by the normal distribution). `zone`: by whose clocks; the head office's unless given."""
     hours = Table({str(hour): weight for hour, weight in enumerate(by_hour)})
     usual = sum(by_weekday) / len(by_weekday)
     for day in range(world.days):
         date = world.first + timedelta(days=day)
         draws = Draws(world.seed, name, day)
-        begins_us = world.day_us(day + 1)
+        begins_us = local_us(date, "00:00", zone or world.zone)
         peak = world.faults.at("holiday_peak", begins_us + 12 * HOUR)
         expected = per_day * by_weekday[date.weekday()] / usual * (peak.size if peak is not None else 1.0)
         count = max(0, round(expected + expected**0.5 * draws.normal()))

@@ -14,7 +14,7 @@ from simulator.world.crew import Crew
 from simulator.world.draws import Draws
 from simulator.world.facts import Recorder
 from simulator.world.integration import Integration
-from simulator.world.retailer import AWAKE, DOCK, OFFICE, RETURNS_CENTER, ROUND, STORES, WAREHOUSE, ZONE
+from simulator.world.retailer import ARTICLES, AWAKE, DOCK, OFFICE, RETURNS_CENTER, ROUND, STORES, WAREHOUSE, ZONE
 from simulator.world.stock import LINES_PER_ORDER, Stock
 from simulator.world.times import Hours, local_us
 
@@ -33,7 +33,11 @@ class World:
     """Everything that the flows share. Instants are microseconds (`simulator.world.times`)."""
 
     def __init__(self, first: date, days: int, orders_per_day: float, seed: int, faults: Faults) -> None:
-        """`first`: the first local day at the head office."""
+        """`first`: the first local day at the head office.
+
+        `prices`: what each system asks for an article, in cents. `promoted`: of the articles of a promotion that is on,
+        how many pieces more are bought for each that is bought of all articles.
+        """
         self.seed, self.days, self.orders_per_day = seed, days, orders_per_day
         self.first, self.zone = first, ZoneInfo(ZONE)
         self.start_us = local_us(first, "00:00", self.zone)
@@ -49,6 +53,8 @@ class World:
         self.awake = self.hours(ZONE, AWAKE)
         self.integration = Integration(self)
         self.stock = Stock(self, orders_per_day * LINES_PER_ORDER, orders_per_day * SALES_PER_ORDER)
+        self.prices = {system: {one.id: one.cents for one in ARTICLES} for system in ("pos", "shop", "market")}
+        self.promoted: dict[str, float] = {}
         self._heard_by: dict[str, list[Callable[..., None]]] = defaultdict(list)
         self._crews: dict[str, Crew] = {}
         self._numbers: dict[str, int] = {}

@@ -13,13 +13,19 @@ from simulator.faults.sources import install
 from simulator.flows import (
     cash,
     complaints,
+    counting,
     customers,
     deliveries,
     orders,
+    oversell,
+    purchasing,
     refunds,
+    replenishment,
     returns,
+    stock_sync,
     store_tickets,
     till,
+    transfers,
 )
 from simulator.world.facts import Change, Fact, Link
 from simulator.world.times import as_datetime, written
@@ -35,6 +41,12 @@ FLOWS: tuple[Callable[[World], None], ...] = (
     store_tickets.start,
     till.start,
     cash.start,
+    purchasing.start,
+    replenishment.start,
+    transfers.start,
+    stock_sync.start,
+    counting.start,
+    oversell.start,
 )
 """What begins in every world, in this order."""
 

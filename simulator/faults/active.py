@@ -20,6 +20,8 @@ class Active:
         self.begins_us, self.ends_us = fault.span_us(first)
         self.share = self.kind.share if fault.share is None else fault.share
         self._size = self.kind.size if fault.size is None else fault.size
+        self.used = 0.0
+        """How much of its size is used up, where that is a limit."""
         self._seed = seed
         self._hits: dict[tuple[str, str], dict[str, Any]] = {}
 

@@ -11,9 +11,10 @@ from simulator.faults.active import Active
 from simulator.flows.billing import cancel, invoice
 from simulator.flows.carriers import carry
 from simulator.flows.order import Line, Order
+from simulator.flows.oversell import oversold
 from simulator.flows.workflows import run_workflow
 from simulator.world.facts import Thing
-from simulator.world.retailer import BOUGHT, CENTER, STORES, WAREHOUSE, ZONE
+from simulator.world.retailer import CENTER, STORES, WAREHOUSE, ZONE
 from simulator.world.times import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ LONG_WAIT_US = 3 * HOUR
 """In working hours: with enough pickers nothing waits for so long."""
 EARLY = dict.fromkeys(WAREHOUSE, ("06:00", "14:00"))
 LATE = dict.fromkeys(WAREHOUSE, ("14:00", "22:00"))
-OFTEN = tuple(sorted(BOUGHT.names[:5]))
-"""The articles that are bought most."""
 
 
 def start(world: World) -> None:
@@ -96,32 +95,26 @@ def _on_hand(world: World, order: Order) -> tuple[list[Line], list[Line]]:
     """The lines of which there is enough, taken off the stock, and the others."""
     there, short = [], []
     for line in order.lines:
-        oversold = _oversold(world, line)
-        if oversold is not None:
-            oversold.hit(order, world.now_us, cents=line.cents * line.pieces, sku=line.sku)
-        if oversold is None and world.stock.take((line.sku, CENTER), line.pieces):
+        if world.stock.take((line.sku, CENTER), line.pieces):
             there.append(line)
         else:
+            oversold(world, order, line)
             short.append(line)
     return there, short
-
-
-def _oversold(world: World, line: Line) -> Active | None:
-    """The fault by which this line was sold though nothing is there."""
-    oversold = world.faults.at("oversell", world.now_us, sku=line.sku)
-    return oversold if oversold is not None and line.sku == oversold.where.get("sku", OFTEN[0]) else None
 
 
 def _restocked(world: World, order: Order, short: Sequence[Line]) -> Generator[simpy.Event, Any, bool]:
     """Wait until there is enough of everything; False when it takes longer than the customer waits."""
     tell = world.recorder.tell
-    tell("erp", "Out of stock reported", (order, *(line.thing for line in short)), world.now_us, outcome="rejected")
+    places = [(line.sku, CENTER) for line in short]
+    things = (order, *(line.thing for line in short), *(world.stock.things[place] for place in places))
+    details = {system: world.stock.believed[system][places[0]] for system in ("wms", "erp", "shop")}
+    tell("erp", "Out of stock reported", things, world.now_us, outcome="rejected", details=details)
     tell("erp", "Backorder created", (order,), world.now_us + 20 * SECOND)
-    world.announce("out of stock", order, [(line.sku, CENTER) for line in short], world.now_us)
+    world.announce("out of stock", order, places, world.now_us)
     until_us = world.now_us + PATIENCE_US
-    if any(_oversold(world, line) is not None for line in short):
-        until_us = world.now_us + order.draws.duration_us(1.2 * 86_400, 0.4)
-        yield world.until(until_us)
+    if any(active.is_hit(order) for active in world.faults.of("oversell")):
+        yield world.until(world.now_us + order.draws.duration_us(1.2 * 86_400, 0.4))
         return False
     for line in short:
         place = (line.sku, CENTER)

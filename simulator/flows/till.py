@@ -87,7 +87,7 @@ def _sell(world: World, store: Store, at_tills: tuple[str, ...], at_us: int) -> 
             stock.move(place, -bought)
             cents += bought * prices[sku]
             items.append((sku, bought))
-            world.announce("piece sold", place, bought, at_us)
+            world.announce("pieces sold", place, bought, at_us)
     if not items:
         return
     sale = Thing(

@@ -66,7 +66,7 @@ def _days(world: World, deliveries: Deliveries, store: Store, truck_days: tuple[
 
 
 def _pickers(world: World) -> Crew:
-    return world.crew("loader", lambda: [(world.warehouse, world.sized(5, 4))])
+    return world.crew("loader", lambda: [(world.warehouse, world.sized(8, 6))])
 
 
 def _replenish(world: World, deliveries: Deliveries, store: Store, lines: Lines, day: int) -> Process:
@@ -89,14 +89,14 @@ def _replenish(world: World, deliveries: Deliveries, store: Store, lines: Lines,
     tell("erp", "Replenishment approved", (job,), work.end_us, by=work.by)
     yield world.until(erp_batch_us(world, job, work.end_us) + draws.whole(5, 240) * SECOND)
     tell("erp", "Replenishment released", (job,), world.now_us)
-    sent = world.integration.send("erp-to-wms", (job,), world.now_us + MINUTE)
+    delivery = Thing("delivery", f"D-{job.id[3:]}", location=CENTER, store=store.id)
+    world.recorder.link(job, delivery, world.now_us, "delivery")
+    sent = world.integration.send("erp-to-wms", (delivery, job), world.now_us + MINUTE)
     if sent.at_us is None:
         return
     yield world.until(sent.at_us)
     loaded = _allocate(world, deliveries, store, job, lines)
-    delivery = Thing("delivery", f"D-{job.id[3:]}", location=CENTER, store=store.id)
-    world.recorder.link(job, delivery, world.now_us, "delivery")
-    pick = _pickers(world).do(world.now_us, draws.duration_us(1200 + 30 * sum(loaded.values()), 0.3, 6 * 3600))
+    pick = _pickers(world).do(world.now_us, draws.duration_us(1200 + 25 * sum(loaded.values()), 0.3, 2.5 * 3600))
     tell("wms", "Pick started", (job, delivery), pick.start_us, by=pick.by)
     tell("wms", "Pick completed", (job, delivery), pick.end_us, by=pick.by)
     yield world.until(pick.end_us)

@@ -78,7 +78,7 @@ def _transfer(world: World, sku: str, sender: Store, to: Store) -> Process:
     world.recorder.link(job, parcel, packed_us, "parcel")
     handed_us = there.add(packed_us, draws.duration_us(3 * 3600, 0.5))
     tell(carrier, "Carrier handover", (parcel,), handed_us, by=f"driver-{draws.whole(1, 60):03d}")
-    scanned_us = handed_us + draws.duration_us(14 * 3600, 0.3)
+    scanned_us = handed_us + draws.duration_us(9 * 3600, 0.3, 16 * 3600)
     tell(carrier, "In transit scan", (parcel,), scanned_us)
     if draws.chance(DELAYED):
         tell(carrier, "Shipment delayed", (parcel,), scanned_us + HOUR, outcome="retry")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from simulator.world.draws import Draws, Table, lot
 from simulator.world.facts import Thing
 from simulator.world.retailer import (
-    ARTICLE,
     BOUGHT,
     CARRIERS,
     CENTER,
@@ -119,15 +118,21 @@ def _lines(world: World, order: Order, draws: Draws) -> list[Line]:
     for _ in range(int(draws.pick(PIECES))):
         sku = draws.pick(BOUGHT)
         lines[sku] = lines.get(sku, 0) + 1
-    promoted = world.faults.at("promotion_stockout", order.at_us)
-    if promoted is not None and draws.chance(min(0.9, promoted.size / 20)):
-        lines[sorted(lines)[0] if len(lines) > 3 else "sku-0020"] = 2
-    found = []
+    if world.promoted:
+        _promoted(world, order, lines)
+    found, prices = [], world.prices[{"web": "shop", "store": "pos"}.get(order.channel, "market")]
     for number, (sku, pieces) in enumerate(sorted(lines.items()), 1):
-        cents = ARTICLE[sku].cents
         line = Thing("order_line", f"{order.id}-{number}", sku=sku, quantity=str(pieces))
-        found.append(Line(line, sku, pieces, cents))
+        found.append(Line(line, sku, pieces, prices[sku]))
     return found
+
+
+def _promoted(world: World, order: Order, lines: dict[str, int]) -> None:
+    """What is bought as well since it is promoted; drawn apart, so that everything else of the order stays as it is."""
+    draws, pieces = Draws(world.seed, "promoted", order.id), sum(lines.values())
+    for sku, more in world.promoted.items():
+        if draws.chance(more * pieces):
+            lines[sku] = lines.get(sku, 0) + 1
 
 
 def twin_of(world: World, order: Order) -> Order:

@@ -77,7 +77,7 @@ KINDS = {
                   "settlement_discrepancy", "marketplace-settlement", ("marketplace",), ("marketplace",), size=4.0,
                   size_is="percent too little"),
         FaultKind("promotion_stockout", "A promotion sells out its articles", "promotion", "promotion_stockout",
-                  "promotion-launch", size=8.0, size_is="times the usual demand"),
+                  "promotion-launch", ("sku",), size=8.0, size_is="times the usual demand"),
         FaultKind("suspicious_refunds", "One clerk grants refunds without a return", "crm", "suspicious_refund",
                   "return-to-refund", ("clerk",), share=0.02),
         FaultKind("retry_storm", "An interface is tried again and again without a pause", "interface", "retry_storm",

@@ -17,6 +17,12 @@ Flows follow from each other by news (`World.on`, `World.announce`), so that non
 - `refund paid` (ret, at_us)
 - `refund late` (ret, at_us): the promised time after receipt is over, and the money is not there
 - `return wanted` (order, at_us, reason): customer service has the customer send something back
+- `sale completed` (sale, till, paid_by, cents, at_us): at a till
+- `pieces sold` (place, pieces, at_us), `shelf empty` (place, pieces, at_us): what a customer at a till took of an
+  article, or would have taken
+- `negative stock` (place, at_us): the ERP believes in less than nothing
+- `stock corrected` (place, kind, at_us): the count has changed and has to be told; `kind` is correction or oversell
+- `stock committed` (sku, pieces, at_us): so many are to be ordered in addition, for a promotion
 
 News may be announced some time before their instant: whoever hears them waits until `at_us` first. Some come
 afterwards, such as that an order was delivered of which the rest was given up: what follows, follows from then on.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.flows.till import days_open, staff, tills
 from simulator.world.draws import Draws
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import STORES, Store
 from simulator.world.times import HOUR, MINUTE, SECOND, as_datetime
@@ -62,12 +62,13 @@ def _close(world: World, store: Store, session: Thing, cash: int, cards: int, dr
     """Count what is in the till, explain what is missing, and bring it to the bank."""
     tell, at_us = world.recorder.tell, world.now_us + draws.whole(0, 12) * MINUTE
     tell("pos", "Till closed", (session,), at_us, by=by)
+    world.recorder.change(session, "session_amount", amount(cash + cards), at_us)
     at_us += draws.duration_us(14 * 60, 0.4, 3000)
     missing = 0
     if cash and draws.chance(DIFFERS):
         missing = min(cash, int(draws.duration_us(6, 1.2)) // SECOND * 100) * (1 if draws.chance(0.7) else -1)
     counted = cash - missing
-    details = {"expected": cash, "counted": counted}
+    details = {"expected": amount(cash), "counted": amount(counted)}
     tell("pos", "Cash counted", (session,), at_us, by=by, cents=counted, details=details)
     if missing:
         at_us += draws.duration_us(5 * 60, 0.4)
@@ -96,7 +97,6 @@ def _close(world: World, store: Store, session: Thing, cash: int, cards: int, dr
     tell("erp", "Session reconciled", (session,), reconciled_us)
     posted_us = erp_batch_us(world, session, reconciled_us) + draws.whole(1, 300) * SECOND
     tell("erp", "Session posted to ERP", (session,), posted_us, cents=counted + cards)
-    world.announce("session posted", session, store, counted + cards, posted_us)
     closed_us = posted_us
     if counted > 0:
         closed_us = _deposit(world, store, session, counted, draws, by)
@@ -106,7 +106,7 @@ def _close(world: World, store: Store, session: Thing, cash: int, cards: int, dr
 def _deposit(world: World, store: Store, session: Thing, cents: int, draws: Draws, by: str) -> int:
     """When the bank has credited the cash."""
     tell, hours = world.recorder.tell, world.store_hours[store.id]
-    bag = Thing("bank_deposit", f"B-{session.id}", store=store.id, amount=f"{cents / 100:.2f}", currency="EUR")
+    bag = Thing("bank_deposit", f"B-{session.id}", store=store.id, amount=amount(cents), currency="EUR")
     prepared_us = hours.at_work(world.now_us) + draws.duration_us(25 * 60, 0.5)
     world.recorder.link(session, bag, prepared_us, "deposit")
     tell("pos", "Deposit prepared", (bag, session), prepared_us, by=by, cents=cents)

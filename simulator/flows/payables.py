@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.world.draws import Draws
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import SUPPLIERS
 from simulator.world.rhythm import local_date
@@ -42,10 +42,10 @@ class Payables:
         paper = Thing("supplier_invoice", f"SI-{po.id[3:]}-{number}", supplier=po.supplier, currency="EUR")
         draws = Draws(world.seed, "supplier invoice", paper.id)
         yield world.until(world.office.add(world.now_us, draws.duration_us(9 * 3600, 0.6)))
-        amount = self._amount(po, paper, received, draws)
-        paper.attributes["amount"] = f"{amount / 100:.2f}"
+        invoiced = self._asked(po, paper, received, draws)
+        paper.attributes["amount"] = amount(invoiced)
         world.recorder.link(po, paper, world.now_us, "invoice")
-        tell("supplier-network", "Invoice received", (paper, po), world.now_us, cents=amount)
+        tell("supplier-network", "Invoice received", (paper, po), world.now_us, cents=invoiced)
         due_us = world.now_us + TERMS_DAYS[po.supplier] * DAY
         world.recorder.change(po, "payment_due_date", local_date(world, due_us), world.now_us)
         sent = world.integration.send("supplier-to-erp", (paper, po), world.now_us + MINUTE)
@@ -53,10 +53,10 @@ class Payables:
             return
         yield world.until(world.office.add(sent.at_us, draws.duration_us(1800, 0.8)))
         work = clerks.do(world.now_us, draws.duration_us(8 * 60, 0.6))
-        tell("erp", "Invoice captured", (paper, po), work.end_us, by=work.by, cents=amount)
+        tell("erp", "Invoice captured", (paper, po), work.end_us, by=work.by, cents=invoiced)
         yield world.until(erp_batch_us(world, paper, work.end_us) + draws.whole(5, 240) * SECOND)
-        if amount != received:
-            yield from self._dispute(po, paper, amount, received, draws)
+        if invoiced != received:
+            yield from self._dispute(po, paper, invoiced, received, draws)
         tell("erp", "Three-way match passed", (paper, po), world.now_us, cents=received)
         yield world.until(world.office.add(world.now_us, draws.duration_us(2 * 3600, 0.7)))
         work = clerks.do(world.now_us, draws.duration_us(3 * 60, 0.5))
@@ -64,24 +64,24 @@ class Payables:
         tell("erp", "Invoice approved", (paper, po), work.end_us, by=work.by)
         yield from self._pay(po, paper, received, due_us, draws)
 
-    def _amount(self, po: Purchase, paper: Thing, received: int, draws: Draws) -> int:
+    def _asked(self, po: Purchase, paper: Thing, received: int, draws: Draws) -> int:
         """What the supplier asks for."""
         world = self.world
-        amount = received
+        invoiced = received
         if draws.chance(A_LITTLE_WRONG):
-            amount += round(received * draws.between(0.003, 0.02))
+            invoiced += round(received * draws.between(0.003, 0.02))
         wrong = world.faults.at("invoice_mismatch", world.now_us, paper, supplier=po.supplier)
         if wrong is not None:
-            amount = received + round(received * wrong.size / 100)
-            shown = {"received": received, "invoiced": amount}
-            wrong.hit(paper, world.now_us, cents=amount - received, shown_us=world.now_us + 7 * HOUR, **shown)
-        return amount
+            invoiced = received + round(received * wrong.size / 100)
+            shown = {"received": amount(received), "invoiced": amount(invoiced)}
+            wrong.hit(paper, world.now_us, cents=invoiced - received, shown_us=world.now_us + 7 * HOUR, **shown)
+        return invoiced
 
-    def _dispute(self, po: Purchase, paper: Thing, amount: int, received: int, draws: Draws) -> Process:
+    def _dispute(self, po: Purchase, paper: Thing, invoiced: int, received: int, draws: Draws) -> Process:
         """It is too much: the supplier credits the difference."""
         world, tell, things = self.world, self.world.recorder.tell, (paper, po)
-        details = {"invoiced": amount, "received": received}
-        more = amount - received
+        details = {"invoiced": amount(invoiced), "received": amount(received)}
+        more = invoiced - received
         tell("erp", "Price mismatch found", things, world.now_us, outcome="rejected", cents=more, details=details)
         tell("erp", "Invoice blocked", things, world.now_us + 10 * SECOND)
         yield world.until(world.office.add(world.now_us, draws.duration_us(2 * 3600, 0.8)))

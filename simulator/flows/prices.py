@@ -8,10 +8,10 @@ from simulator.faults.active import Active
 from simulator.flows.order import Order
 from simulator.flows.workflows import run_workflow
 from simulator.world.draws import Draws, Table
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import ARTICLE, BOUGHT
-from simulator.world.times import HOUR, SECOND, written
+from simulator.world.times import HOUR, MINUTE, SECOND, written
 
 if TYPE_CHECKING:
     from simulator.world.crew import Crew
@@ -65,7 +65,7 @@ def _deciding(world: World, prices: Prices) -> Process:
     draws = Draws(world.seed, "prices")
     per_day = A_DAY + PER_THOUSAND_ORDERS * world.orders_per_day / 1000
     at_us = world.start_us
-    while (at_us := world.office.add(at_us, int(9.5 * HOUR / per_day * draws.between(0.3, 1.7)))) < world.end_us:
+    while (at_us := world.office.add(at_us, int(draws.whole(180, 950) / per_day) * MINUTE)) < world.end_us:
         yield world.until(at_us)
         world.begin(_change(world, prices, draws.pick(BOUGHT)))
 
@@ -85,9 +85,9 @@ def _change(world: World, prices: Prices, sku: str) -> Process:
     new = new_price(old, draws.between(*STEPS[kind]))
     daily = round(world.orders_per_day * 1.5 * ARTICLE[sku].weight / BOUGHT.total * new)
     change = Thing(
-        "price_change", f"PC-{number}", sku=sku, price_type=kind, daily_revenue=f"{daily / 100:.2f}", currency="EUR"
+        "price_change", f"PC-{number}", sku=sku, price_type=kind, daily_revenue=amount(daily), currency="EUR"
     )
-    details = {"sku": sku, "old_price": f"{old / 100:.2f}", "new_price": f"{new / 100:.2f}"}
+    details = {"sku": sku, "old_price": amount(old), "new_price": amount(new)}
     work = _analysts(world).do(world.now_us, draws.duration_us(12 * 60, 0.5))
     yield world.until(work.end_us)
     tell("pricing", "Price change proposed", (change,), work.end_us, by=work.by, details=details)
@@ -146,6 +146,6 @@ def _arrives(world: World, prices: Prices, change: Thing, channel: str, sku: str
     _, system, tellers, activity = CHANNELS[channel]
     world.prices[system][sku] = new
     prices.missing.pop((channel, sku), None)
-    details = {"sku": sku, "price": f"{new / 100:.2f}"}
+    details = {"sku": sku, "price": amount(new)}
     for teller in tellers:
         world.recorder.tell(teller, activity, (change,), world.now_us, details=details)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.flows.payables import Payables
 from simulator.world.draws import Draws
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import ARTICLE, ARTICLES, CENTER, STORES, SUPPLIERS
 from simulator.world.rhythm import local_date
@@ -132,7 +132,7 @@ def _make(world: World, supplier: str, lines: dict[str, int]) -> Purchase:
     po.cents = sum(round(ARTICLE[sku].cents * COST) * pieces for sku, pieces in lines.items())
     po.attributes |= {
         "supplier": supplier, "store": CENTER, "company_code": "1000", "currency": "EUR",
-        "purchase_value": f"{po.cents // 100}.{po.cents % 100:02d}", "quantity": str(sum(lines.values())),
+        "purchase_value": amount(po.cents), "quantity": str(sum(lines.values())),
     }  # fmt: skip
     return po
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.flows.till import staff
 from simulator.world.draws import Draws
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import ARTICLE, ARTICLES, CENTER, STORES, Store
 from simulator.world.times import DAY, HOUR, MINUTE, SECOND, as_datetime
@@ -75,7 +75,7 @@ def _replenish(world: World, deliveries: Deliveries, store: Store, lines: Lines,
     cents = sum(ARTICLE[sku].cents * pieces for sku, pieces in lines.items())
     job = Thing(
         "replenishment", f"RP-{store.id}-{day:03d}", store=store.id, region=store.region, brand=store.brand,
-        trigger="reorder point", replenishment_value=f"{cents // 100}.{cents % 100:02d}", currency="EUR",
+        trigger="reorder point", replenishment_value=amount(cents), currency="EUR",
         quantity=str(sum(lines.values())),
     )  # fmt: skip
     for sku, pieces in lines.items():

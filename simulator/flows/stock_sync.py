@@ -13,7 +13,7 @@ from simulator.flows.oversell import deaf
 from simulator.flows.till import days_open
 from simulator.flows.workflows import run_workflow
 from simulator.world.draws import Draws
-from simulator.world.facts import Fact, Thing
+from simulator.world.facts import Fact, Thing, amount
 from simulator.world.integration import Delivery, erp_batch_us
 from simulator.world.retailer import ARTICLE, CENTER, STORES, WORKFLOWS
 from simulator.world.stock import Place
@@ -133,7 +133,7 @@ class StockSync:
             "stock_movement", f"M-{world.number('stock_movement', 1_000_001)}", sku=sku, store=location,
             region=store.region if store else "", brand=store.brand if store else "",
             movement_type=kind or ("sale" if pieces < 0 else "receipt"),
-            movement_value=f"{abs(pieces) * ARTICLE[sku].cents / 100:.2f}", currency="EUR", quantity=str(pieces),
+            movement_value=amount(abs(pieces) * ARTICLE[sku].cents), currency="EUR", quantity=str(pieces),
         )  # fmt: skip
         details = {"sku": sku, "location": location, "pieces": pieces, "on_hand": on_hand}
         things = (movement, world.stock.things[place])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from simulator.world.draws import Draws, Table
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.retailer import BOUGHT, STORES, Store
 from simulator.world.rhythm import IN_STORES, STORES_BY_WEEKDAY, arrivals
 from simulator.world.times import WEEKDAYS
@@ -92,7 +92,7 @@ def _sell(world: World, store: Store, at_tills: tuple[str, ...], at_us: int) -> 
         return
     sale = Thing(
         "pos_transaction", f"X-{store.id}-{number:06d}", store=store.id, region=store.region, brand=store.brand,
-        till=till, payment_method=paid_by, amount=f"{cents // 100}.{cents % 100:02d}", currency="EUR",
+        till=till, payment_method=paid_by, amount=amount(cents), currency="EUR",
         quantity=str(sum(bought for _, bought in items)),
     )  # fmt: skip
     details = {"items": " ".join(f"{bought}*{sku}" for sku, bought in items), "till": till, "payment_method": paid_by}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.flows.till import staff
 from simulator.world.draws import Draws, Table
-from simulator.world.facts import Thing
+from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import ARTICLE, BOUGHT, CARRIERS, STORES, Store
 from simulator.world.times import DAY, HOUR, MINUTE, SECOND
@@ -51,7 +51,7 @@ def _transfer(world: World, sku: str, sender: Store, to: Store) -> Process:
     job = Thing(
         "transfer", f"TF-{number}", sending_store=sender.id, receiving_store=to.id, region=to.region, brand=to.brand,
         carrier=carrier, reason=reason, intercompany=str(sender.brand != to.brand).lower(), currency="EUR",
-        transfer_value=f"{cents // 100}.{cents % 100:02d}",
+        transfer_value=amount(cents),
     )  # fmt: skip
     there, here = world.store_hours[sender.id], world.store_hours[to.id]
     details = {"sku": sku, "pieces": pieces}

@@ -11,9 +11,10 @@ from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
 from simulator.world.retailer import ARTICLE, ARTICLES, CENTER, STORES, SUPPLIERS
 from simulator.world.rhythm import local_date
-from simulator.world.times import DAY, HOUR, MINUTE, SECOND
+from simulator.world.times import DAY, HOUR, MINUTE, SECOND, as_datetime, local_us
 
 if TYPE_CHECKING:
+    from simulator.faults.active import Active
     from simulator.world.crew import Crew
     from simulator.world.world import Process, World
 
@@ -39,12 +40,14 @@ that are late."""
 class Purchase(Thing):
     """A purchase order: pieces by article."""
 
-    __slots__ = ("cents", "confirmed_us", "draws", "lines", "supplier")
+    __slots__ = ("cents", "confirmed_us", "draws", "lines", "open_cents", "supplier")
     lines: dict[str, int]
     supplier: str
     cents: int
     draws: Draws
     confirmed_us: int
+    open_cents: int
+    """What was not received yet."""
 
 
 class Planning:
@@ -130,6 +133,7 @@ def _make(world: World, supplier: str, lines: dict[str, int]) -> Purchase:
     po = Purchase("purchase_order", f"PO-{number}")
     po.lines, po.supplier, po.draws = lines, supplier, Draws(world.seed, "purchase", number)
     po.cents = sum(round(ARTICLE[sku].cents * COST) * pieces for sku, pieces in lines.items())
+    po.open_cents = po.cents
     po.attributes |= {
         "supplier": supplier, "store": CENTER, "company_code": "1000", "currency": "EUR",
         "purchase_value": amount(po.cents), "quantity": str(sum(lines.values())),
@@ -174,10 +178,24 @@ def _confirm(world: World, po: Purchase) -> Process:
         tell("erp", "Supplier reminded", (po,), reminded_us, by=f"planner-0{draws.whole(1, 6)}")
         heard_us = world.office.add(reminded_us, draws.duration_us(2 * 3600, 0.6))
     yield world.until(heard_us)
-    tell("supplier-network", "Purchase order acknowledged", (po,), heard_us)
+    po.confirmed_us = world.warehouse.at_work(heard_us + round((LEAD_DAYS[po.supplier] * 1.3 + 2.2) * 24) * HOUR)
+    _promise(world, po, "Purchase order acknowledged", heard_us)
     world.integration.send("supplier-to-erp", (po,), heard_us + MINUTE)
-    po.confirmed_us = world.warehouse.at_work(heard_us + int((LEAD_DAYS[po.supplier] * 1.3 + 2.2) * DAY))
-    world.recorder.change(po, "confirmed_delivery_date", local_date(world, po.confirmed_us), heard_us)
+
+
+def _promise(world: World, po: Purchase, activity: str, at_us: int) -> None:
+    """The supplier tells the day on which it will be there."""
+    day = local_date(world, po.confirmed_us)
+    world.recorder.tell("supplier-network", activity, (po,), at_us, details={"confirmed": day})
+    world.recorder.change(po, "confirmed_delivery_date", day, at_us)
+
+
+def _overdue(world: World, po: Purchase, delayed: Active) -> Process:
+    """Whether something is missing when the day that was confirmed is over."""
+    day = as_datetime(po.confirmed_us).astimezone(world.zone).date()
+    yield world.until(local_us(day, "24:00", world.zone))
+    if po.open_cents:
+        delayed.hit(po, world.now_us, cents=po.open_cents, confirmed=day.isoformat())
 
 
 def _supply(world: World, planning: Planning, payables: Payables, po: Purchase) -> Process:
@@ -187,11 +205,11 @@ def _supply(world: World, planning: Planning, payables: Payables, po: Purchase) 
     ready_us = world.now_us + draws.duration_us(lead * 86_400, 0.2)
     if delayed is not None:
         ready_us += Draws(world.seed, "delay", po.id).duration_us(delayed.size * 86_400, 0.2)
+        world.begin(_overdue(world, po, delayed))
     elif draws.chance(MOVED):
         moved_us = world.office.add(world.now_us, draws.duration_us(9 * 3600, 0.5))
         po.confirmed_us = world.warehouse.at_work(po.confirmed_us + 2 * DAY)
-        world.recorder.tell("supplier-network", "Delivery date changed", (po,), moved_us)
-        world.recorder.change(po, "confirmed_delivery_date", local_date(world, po.confirmed_us), moved_us)
+        _promise(world, po, "Delivery date changed", moved_us)
         ready_us += 2 * DAY
     parts = [po.lines]
     if draws.chance(SHORT) and len(po.lines) > 1:
@@ -201,11 +219,6 @@ def _supply(world: World, planning: Planning, payables: Payables, po: Purchase) 
     for number, part in enumerate(parts, 1):
         yield world.until(world.office.add(ready_us, draws.duration_us(5400, 0.7)))
         yield from _ship(world, planning, po, part, number, len(parts))
-        if delayed is not None and world.now_us > po.confirmed_us:
-            late_us = world.now_us - po.confirmed_us
-            delayed.hit(
-                po, po.confirmed_us, cents=_value(part), shown_us=po.confirmed_us + DAY, late_s=late_us // SECOND
-            )
         world.begin(payables.invoiced(po, _value(part), number))
         ready_us = world.now_us + draws.duration_us(2 * 86_400, 0.3)
 
@@ -231,6 +244,7 @@ def _ship(world: World, planning: Planning, po: Purchase, part: dict[str, int], 
     tell("wms", posted, (receipt, shipment, po), work.end_us, by=work.by, cents=_value(part), details=details)
     if draws.chance(0.02):
         tell("wms", "Quality issue reported", (receipt, po), work.end_us + 20 * MINUTE, by=work.by, outcome="rejected")
+    po.open_cents -= _value(part)
     for sku, count in part.items():
         planning.on_order[sku] -= count
         world.stock.move((sku, CENTER), count)

@@ -134,8 +134,6 @@ def _drive(
         tell("wms", "Truck delayed", things, left_us + way_us // 2 // SECOND * SECOND, by=driver, outcome="retry")
         way_us += draws.duration_us(3 * 3600, 0.5)
     yield world.until(hours.at_work(left_us + way_us))
-    while (shut := world.faults.at("quiet_shop", world.now_us, store=store.id)) is not None:
-        yield world.until(hours.add(shut.ends_us, draws.duration_us(1800, 0.5)))
     arrived_us = world.now_us + draws.whole(1, 15) * MINUTE
     tell("pos", "Arrived at store", things, arrived_us, by=driver)
     received_us = hours.add(arrived_us, draws.duration_us(50 * 60, 0.5))

@@ -33,14 +33,9 @@ def _asking(world: World) -> Process:
         if not world.store_hours[to.id].is_open(at_us):
             continue
         yield world.until(at_us)
-        others = [store for store in stores if store is not to and not _quiet(world, store)]
+        others = [store for store in stores if store is not to]
         sender = max(others, key=lambda store: world.stock.real[sku, store.id])
-        if not _quiet(world, to):
-            world.begin(_transfer(world, sku, sender, to))
-
-
-def _quiet(world: World, store: Store) -> bool:
-    return world.faults.at("quiet_shop", world.now_us, store=store.id) is not None
+        world.begin(_transfer(world, sku, sender, to))
 
 
 def _transfer(world: World, sku: str, sender: Store, to: Store) -> Process:
@@ -84,8 +79,6 @@ def _transfer(world: World, sku: str, sender: Store, to: Store) -> Process:
         tell(carrier, "Shipment delayed", (parcel,), scanned_us + HOUR, outcome="retry")
         scanned_us += draws.duration_us(1.5 * DAY / SECOND, 0.4)
     yield world.until(here.add(scanned_us + 4 * HOUR, draws.duration_us(2 * 3600, 0.6)))
-    while _quiet(world, to):
-        yield world.until(here.add(world.now_us + DAY, draws.duration_us(3600, 0.5)))
     tell("pos", "Transfer arrived", (job, parcel), world.now_us)
     yield world.until(here.add(world.now_us, draws.duration_us(75 * 60, 0.7)))
     by = staff(world, to, draws)

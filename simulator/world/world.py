@@ -14,7 +14,18 @@ from simulator.world.crew import Crew
 from simulator.world.draws import Draws
 from simulator.world.facts import Recorder
 from simulator.world.integration import Integration
-from simulator.world.retailer import ARTICLES, AWAKE, DOCK, OFFICE, RETURNS_CENTER, ROUND, STORES, WAREHOUSE, ZONE
+from simulator.world.retailer import (
+    ARTICLES,
+    AWAKE,
+    DOCK,
+    OFFICE,
+    RETURNS_CENTER,
+    ROUND,
+    STORES,
+    WAREHOUSE,
+    ZONE,
+    Store,
+)
 from simulator.world.stock import LINES_PER_ORDER, Stock
 from simulator.world.times import Hours, local_us
 
@@ -46,7 +57,9 @@ class World:
         self.env = simpy.Environment(initial_time=self.start_us)
         self.recorder = Recorder(seed, lambda: self.now_us)
         self.office = self.hours(ZONE, OFFICE)
-        self.store_hours = {store.id: self.hours(store.zone, store.week) for store in STORES.values()}
+        self.store_hours = {
+            store.id: self.hours(store.zone, store.week, self._shut(store)) for store in STORES.values()
+        }
         self.warehouse = self.hours(ZONE, WAREHOUSE)
         self.dock, self.rounds = self.hours(ZONE, DOCK), self.hours(ZONE, ROUND)
         self.returns_hours = self.hours(ZONE, RETURNS_CENTER)
@@ -62,6 +75,15 @@ class World:
     def hours(self, zone: str, week: Any, closed: tuple[date, ...] = ()) -> Hours:
         """Opening hours over the time of the simulation and long after."""
         return Hours(zone, week, self.start_us, self.end_us, closed)
+
+    def _shut(self, store: Store) -> tuple[date, ...]:
+        """The local dates on which a store does not open though it would on this day of the week."""
+        zone, days = ZoneInfo(store.zone), [self.first + timedelta(days=number) for number in range(self.days)]
+        return tuple(
+            day
+            for day in days
+            if self.faults.at("quiet_shop", local_us(day, store.opens, zone), store=store.id) is not None
+        )
 
     @property
     def now_us(self) -> int:

@@ -1,0 +1,367 @@
+"""Faults of stock, purchasing, prices and closing: what the truth names shows its fault in what was told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from simulated import Told, at, told
+
+from simulator.flows.settlements import FEES
+from simulator.world.facts import Fact
+from simulator.world.retailer import CENTER, ZONE
+from simulator.world.times import DAY, HOUR, MINUTE, as_datetime
+
+DAYS, ORDERS = 12, 90
+Key = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def clean() -> Told:
+    return told(days=DAYS, orders_per_day=ORDERS)
+
+
+@pytest.fixture(scope="module")
+def broken() -> Told:
+    """Faults that do not touch each other."""
+    return told(
+        {"kind": "supplier_delay", "from": "day 1", "for": "3d", "where": {"supplier": "alder"}, "size": 4},
+        {"kind": "invoice_mismatch", "from": "day 1", "for": "12d", "where": {"supplier": "birch"}, "share": 1},
+        {"kind": "stock_divergence", "from": "day 2", "for": "4d"},
+        {"kind": "negative_stock", "from": "day 3", "for": "4d", "where": {"store": "harbour"}},
+        {"kind": "oversell", "from": "day 3 06:00", "for": "3d", "where": {"sku": "sku-0002"}, "size": 12},
+        {"kind": "price_update_missing", "from": "day 2", "for": "4d", "where": {"channel": "web"}},
+        {"kind": "settlement_discrepancy", "from": "day 8", "for": "3d", "where": {"marketplace": "aurora"}},
+        {"kind": "close_held_up", "from": "day 8", "for": "2d"},
+        {"kind": "workflow_stopped", "from": "day 9 13:00", "for": "1d", "where": {"workflow": "stock-push"}},
+        days=DAYS,
+        orders_per_day=ORDERS,
+    )
+
+
+@pytest.fixture(scope="module")
+def busy() -> Told:
+    """A promotion that sells out, a store that is closed, and workflows that stop."""
+    return told(
+        {"kind": "promotion_stockout", "from": "day 3 08:00", "until": "day 8"},
+        {"kind": "quiet_shop", "from": "day 2", "for": "3d", "where": {"store": "station"}},
+        {"kind": "workflow_stopped", "from": "day 8 12:00", "for": "2d", "where": {"workflow": "settlement-import"}},
+        {"kind": "workflow_stopped", "from": "day 2 08:00", "for": "34h", "where": {"workflow": "price-publish"}},
+        days=10,
+        orders_per_day=ORDERS,
+    )
+
+
+def cents(text: str) -> int:
+    return round(float(text) * 100)
+
+
+def euros(of_cents: int) -> dict[str, str]:
+    return {"EUR": f"{of_cents // 100}.{of_cents % 100:02d}"}
+
+
+def day_of(at_us: int) -> date:
+    return as_datetime(at_us).astimezone(ZoneInfo(ZONE)).date()
+
+
+def facts(found: Told, key: Key, activity: str) -> list[Fact]:
+    return [fact for fact in found.of.get(key, ()) if fact.activity == activity]
+
+
+def about(found: Told, activity: str) -> dict[Key, list[Fact]]:
+    """The facts of an activity by what they are about."""
+    by: dict[Key, list[Fact]] = defaultdict(list)
+    for fact in found.facts:
+        if fact.activity == activity:
+            by[fact.things[0].key].append(fact)
+    return by
+
+
+def days_late(found: Told, key: Key) -> int:
+    """How many days after the day that the supplier confirmed last everything was there, or the log ended."""
+    promises = facts(found, key, "Purchase order acknowledged") + facts(found, key, "Delivery date changed")
+    received = found.first(key, "Goods receipt posted")
+    until = day_of(found.facts[-1].seen_us) if received is None else day_of(received.at_us)
+    return (until - max(date.fromisoformat(fact.details["confirmed"]) for fact in promises)) // timedelta(days=1)
+
+
+def test_a_supplier_that_delays_delivers_after_the_day_it_confirmed(broken: Told, clean: Told) -> None:
+    for key, _ in broken.affected("supplier_delay"):
+        assert broken.things[key].attributes["supplier"] == "alder"
+        assert days_late(broken, key) >= 1
+    of_alder = [
+        key
+        for key in about(clean, "Purchase order acknowledged")
+        if clean.things[key].attributes["supplier"] == "alder"
+    ]
+    assert of_alder
+    assert max(days_late(clean, key) for key in of_alder) < 1
+    money = sum(broken.of[key][0].cents or 0 for key, _ in broken.affected("supplier_delay"))
+    assert 0 < cents(broken.fault("supplier_delay")["money"]["EUR"]) <= money
+
+
+def overcharged(found: Told) -> dict[Key, int]:
+    """By invoice, how many cents more than the value of the goods that were received, unless it is a little."""
+    more = {}
+    for key, (invoice, *_) in about(found, "Invoice received").items():
+        received = found.of["goods_receipt", f"GR-{key[1][3:]}"][0].cents or 0
+        if (invoice.cents or 0) > 1.03 * received:
+            more[key] = (invoice.cents or 0) - received
+    return more
+
+
+def test_invoices_ask_for_more_than_was_received(broken: Told, clean: Told) -> None:
+    more = overcharged(broken)
+    assert more.keys() == {key for key, _ in broken.affected("invoice_mismatch")}
+    assert broken.fault("invoice_mismatch")["money"] == euros(sum(more.values()))
+    for key, hit in broken.affected("invoice_mismatch"):
+        assert broken.things[key].attributes["supplier"] == "birch"
+        assert cents(hit["invoiced"]) - cents(hit["received"]) == more[key]
+        if broken.first(key, "Three-way match passed"):
+            assert broken.first(key, "Price mismatch found")
+    assert not overcharged(clean)
+
+
+def unpublished(found: Told) -> set[Key]:
+    """Articles at the distribution centre of which the shop was never told what the ERP has posted, half a day on."""
+    published = {key for key in about(found, "Stock published to webshop")}
+    return {
+        fact.things[1].key
+        for key, (fact, *_) in about(found, "Stock posted in ERP").items()
+        if fact.details["location"] == CENTER
+        and key not in published
+        and fact.at_us < found.facts[-1].seen_us - 12 * HOUR
+    }
+
+
+def test_the_shop_goes_on_with_another_level_than_the_erp(broken: Told, clean: Told) -> None:
+    begins_us, ends_us = broken.window("stock_divergence")
+    for key, hit in broken.affected("stock_divergence"):
+        levels = [fact.details["on_hand"] for fact in facts(broken, key, "Stock posted in ERP")]
+        assert hit["erp"] in levels
+        assert hit["erp"] != hit["shop"]
+        published = facts(broken, key, "Stock published to webshop")
+        assert not [fact for fact in published if begins_us + HOUR < fact.at_us < ends_us]
+        before = [fact.details["on_hand"] for fact in published if fact.at_us <= begins_us + HOUR]
+        assert not before or before[-1] == hit["shop"]
+        assert facts(broken, key, "Stock published to marketplace")
+    hit_keys = {key for key, _ in broken.affected("stock_divergence")}
+    assert {key for key in unpublished(broken) if "sku-0002" not in key[1]} <= hit_keys
+    assert not unpublished(clean)
+
+
+def test_sales_are_posted_twice_until_stock_is_negative(broken: Told, clean: Told) -> None:
+    reported = {fact.things[1].key for many in about(broken, "Negative stock reported").values() for fact in many}
+    assert reported == {key for key, _ in broken.affected("negative_stock")}
+    for key, hit in broken.affected("negative_stock"):
+        assert broken.things[key].attributes["location"] == "harbour"
+        assert hit["on_hand"] < 0
+        assert hit["on_hand"] in [fact.details["on_hand"] for fact in facts(broken, key, "Stock posted in ERP")]
+        pieces = [fact.details["pieces"] for fact in facts(broken, key, "Stock movement recorded")]
+        assert any(one == other for one, other in pairwise(pieces)), "the same once more"
+    levels = [fact.details["on_hand"] for fact in clean.facts if "on_hand" in fact.details]
+    assert min(levels) >= 0
+
+
+def short(found: Told, sku: str) -> list[Fact]:
+    """Reports that the distribution centre has not enough of an article."""
+    place = "sku_location", f"{sku}@{CENTER}"
+    return [fact for fact in facts(found, place, "Out of stock reported") if fact.things[0].type == "order"]
+
+
+def test_the_shop_sells_what_was_written_off(broken: Told, clean: Told) -> None:
+    begins_us, ends_us = broken.window("oversell")
+    place = "sku_location", f"sku-0002@{CENTER}"
+    gone = [fact for fact in facts(broken, place, "Stock movement recorded") if begins_us <= fact.at_us < ends_us]
+    assert gone[0].details["on_hand"] == 0
+    told_of = {fact.things[0].key: fact for fact in short(broken, "sku-0002")}
+    pieces = 0
+    for key, hit in broken.affected("oversell"):
+        assert broken.things[key].attributes["channel"] == "web"
+        assert begins_us <= broken.of[key][0].at_us < ends_us
+        assert told_of[key].details["wms"] == 0 or len(told_of[key].things) > 3
+        assert hit["shop"] > 0
+        lines = [thing for thing in broken.of[key][0].things if thing.attributes.get("sku") == "sku-0002"]
+        pieces += int(lines[0].attributes["quantity"])
+        whole = not [other for other in broken.belongs[key] if other[0] == "delivery"]
+        assert not whole or broken.first(key, "Order cancelled") or broken.of[key][-1].at_us > ends_us - DAY
+    assert 0 < pieces <= 12
+    assert not [fact for fact in short(clean, "sku-0002") if begins_us <= fact.at_us < ends_us]
+
+
+UPDATED = ("Price updated in POS", "Price updated in webshop", "Price updated on marketplace")
+
+
+def test_a_price_reaches_the_tills_and_not_the_shop(broken: Told, clean: Told) -> None:
+    money = 0
+    for key, hit in broken.affected("price_update_missing"):
+        in_pos, in_shop, on_market = (broken.first(key, activity) for activity in UPDATED)
+        assert in_pos is not None
+        assert on_market is not None
+        assert in_shop is None
+        change = facts(broken, key, "Price updated in ERP")[0].details
+        for order in (order for order in broken.of if order[0] == "order"):
+            placed = broken.of[order][0]
+            if placed.at_us > in_pos.at_us and broken.things[order].attributes["channel"] == "web":
+                for line in placed.things[2:]:
+                    if line.attributes["sku"] == hit["sku"]:
+                        more = abs(cents(change["new_price"]) - cents(change["old_price"]))
+                        money += more * int(line.attributes["quantity"])
+    assert broken.fault("price_update_missing")["money"] == (euros(money) if money else {})
+    published = {fact.things[0].key for fact in clean.facts if fact.activity == "Price sent to channels"}
+    assert len(published) > 8
+    sent = {key for key in published if clean.of[key][0].at_us < clean.facts[-1].seen_us - 2 * DAY}
+    assert not [key for key in sent if not all(clean.first(key, activity) for activity in UPDATED)]
+
+
+def settled(found: Told, key: Key) -> tuple[int, int]:
+    """What a marketplace owes by the facts about its orders and their returns, and what it says that it owes."""
+    report = facts(found, key, "Settlement report received")[0]
+    ended_us = facts(found, key, "Settlement period ended")[0].at_us
+    marketplace = found.things[key].attributes["marketplace"]
+    sold = [
+        found.of[order][0].cents or 0
+        for order, (done, *_) in about(found, "Order completed").items()
+        if done.at_us < ended_us and found.first(order, "Order placed").system == f"market-{marketplace}"
+    ]
+    assert report.details["orders"] == len(sold)
+    assert cents(report.details["gross"]) == sum(sold)
+    owed = sum(sold) - round(sum(sold) * FEES[marketplace]) - cents(report.details["returns"])
+    return owed, report.cents or 0
+
+
+def test_a_marketplace_pays_less_than_it_owes(broken: Told, clean: Told) -> None:
+    for key, hit in broken.affected("settlement_discrepancy"):
+        owed, paid = settled(broken, key)
+        assert broken.things[key].attributes["marketplace"] == "aurora"
+        assert owed > 0
+        assert paid == pytest.approx(0.96 * owed, abs=1)
+        assert broken.fault("settlement_discrepancy")["money"] == euros(owed - paid)
+        assert (cents(hit["owed"]), cents(hit["reported"])) == (owed, paid)
+        assert broken.first(key, "Fee discrepancy found")
+    for key in about(clean, "Settlement report received"):
+        owed, paid = settled(clean, key)
+        assert paid >= 0.995 * owed
+
+
+def test_late_postings_hold_up_the_close(broken: Told, clean: Told) -> None:
+    def locked_us(found: Told, key: Key) -> int:
+        return (facts(found, key, "Period locked") or found.facts[-1:])[0].at_us
+
+    money = 0
+    for key, _ in broken.affected("close_held_up"):
+        late = facts(broken, key, "Late posting received")
+        money += sum(fact.cents or 0 for fact in late)
+        assert len(late) >= 8
+        assert locked_us(broken, key) > late[-1].at_us
+        assert locked_us(broken, key) > locked_us(clean, key) + 8 * HOUR
+    assert broken.fault("close_held_up")["money"] == euros(money)
+    closes = about(clean, "Period ended")
+    assert len(closes) == 3
+    assert max(len(facts(clean, key, "Late posting received")) for key in closes) <= 2
+
+
+def runs(found: Told, workflow: str) -> list[int]:
+    """When a workflow ran."""
+    return sorted(
+        fact.at_us
+        for fact in found.facts
+        if fact.activity == "Workflow started" and fact.things[0].attributes["workflow"] == workflow
+    )
+
+
+def test_a_workflow_that_stops_is_missed_by_its_articles(broken: Told, clean: Told) -> None:
+    begins_us, ends_us = broken.window("workflow_stopped")
+    assert not [at_us for at_us in runs(broken, "stock-push") if begins_us <= at_us < ends_us]
+    usual = runs(clean, "stock-push")
+    assert {other - one for one, other in pairwise(usual)} == {2 * HOUR}
+    for key, hit in broken.affected("workflow_stopped"):
+        posted = [fact for fact in facts(broken, key, "Stock posted in ERP") if fact.at_us <= at(hit["at"])]
+        waiting = posted[-1].things[0].key
+        assert (broken.first(waiting, "Stock published to webshop") or broken.facts[-1]).at_us >= ends_us
+
+
+def stopped(found: Told, workflow: str) -> dict[str, Any]:
+    (fault,) = (one for one in found.truth["faults"] if one["where"].get("workflow") == workflow)
+    assert fault["affected"]
+    return dict(fault)
+
+
+def test_what_waits_for_a_stopped_workflow_comes_afterwards(busy: Told) -> None:
+    for workflow, before, after in (
+        ("settlement-import", "Settlement report received", "Settlement report imported"),
+        ("price-publish", "Price updated in ERP", "Price sent to channels"),
+    ):
+        fault = stopped(busy, workflow)
+        begins_us, ends_us = at(fault["start"]), at(fault["end"])
+        assert not [at_us for at_us in runs(busy, workflow) if begins_us <= at_us < ends_us]
+        for one in fault["affected"]:
+            key = one["type"], one["id"]
+            assert facts(busy, key, before)[0].at_us < ends_us
+            done = busy.first(key, after)
+            assert done is None or done.at_us >= ends_us
+
+
+def bought(found: Told, sku: str, begins_us: int, ends_us: int) -> int:
+    """Pieces of an article that were ordered or sold at tills."""
+    ordered = sum(
+        int(line.attributes["quantity"])
+        for fact in found.facts
+        if fact.activity == "Order placed" and begins_us <= fact.at_us < ends_us
+        for line in fact.things[2:]
+        if line.attributes["sku"] == sku
+    )
+    items = [
+        item.split("*")
+        for fact in found.facts
+        if fact.activity == "Sale completed" and begins_us <= fact.at_us < ends_us
+        for item in fact.details["items"].split()
+    ]
+    return ordered + sum(int(pieces) for pieces, of in items if of == sku)
+
+
+def test_a_promotion_sells_out_its_articles(busy: Told, clean: Told) -> None:
+    begins_us, ends_us = busy.window("promotion_stockout")
+    ((promotion, started),) = [
+        (key, fact) for key, (fact, *_) in about(busy, "Promotion started").items() if fact.at_us == begins_us
+    ]
+    skus = started.details["skus"].split()
+    assert sum(bought(busy, sku, begins_us, ends_us) for sku in skus) > 3 * sum(
+        bought(clean, sku, begins_us, ends_us) for sku in skus
+    )
+    affected = busy.affected("promotion_stockout")
+    assert {key[0] for key, _ in affected} == {"order", "sku_location"}
+    for key, hit in affected:
+        if key[0] == "order":
+            assert begins_us <= busy.of[key][0].at_us < ends_us
+            assert key in {fact.things[0].key for fact in short(busy, hit["sku"])}
+        else:
+            reported = facts(busy, key, "Stockout reported")
+            assert reported[0].things[0].key == promotion
+            assert reported[0].details["on_hand"] <= 3
+            assert busy.things[key].attributes["sku"] in skus
+    places = {key for key, _ in affected if key[0] == "sku_location"}
+    assert len(places) >= 3
+    assert not [fact for sku in skus for fact in short(clean, sku) if begins_us <= fact.at_us < ends_us]
+    assert not about(clean, "Stockout reported")
+
+
+def test_a_closed_store_is_silent(busy: Told, clean: Told) -> None:
+    begins_us, ends_us = busy.window("quiet_shop")
+
+    def of_station(found: Told) -> list[str]:
+        return [
+            fact.activity
+            for fact in found.facts
+            if fact.system == "pos" and begins_us + MINUTE < fact.at_us < ends_us
+            and "station" in (fact.things[0].attributes.get("store"), fact.things[0].attributes.get("receiving_store"))
+        ]  # fmt: skip
+
+    assert "Sale completed" in of_station(clean)
+    assert of_station(busy) == []
+    fault = busy.fault("quiet_shop")
+    assert (fault["affected"], fault["finding"], fault["is_fault"]) == ([], None, False)

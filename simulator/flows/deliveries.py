@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from simulator.world.crew import Crew
     from simulator.world.world import Ending, Process, World
 
+    Arrivals = Generator[simpy.Event, Any, list[int | None]]
+
 PATIENCE_US = 9 * DAY
 """How long a customer waits for what is out of stock before the order is cancelled."""
 LONG_WAIT_US = 3 * HOUR
@@ -78,17 +80,23 @@ def _from_center(world: World, order: Order) -> Ending:
     arrived: list[int | None] = []
     if short and there:
         world.recorder.tell("erp", "Order split", (order,), world.now_us, details={"deliveries": 2})
+    if short:
+        rest = world.env.process(_backordered(world, order, short, 2 if there else 1))
     if there:
         arrived.append((yield from _deliver(world, order, there, 1)))
     if short:
-        if not (yield from _restocked(world, order, short)):
-            if not there:
-                cancel(world, order, world.now_us, "out_of_stock")
-                return None
-        else:
-            arrived.append((yield from _deliver(world, order, short, 2 if there else 1)))
+        arrived += yield rest
+    if not arrived:
+        cancel(world, order, world.now_us, "out_of_stock")
     times = [at_us for at_us in arrived if at_us is not None]
     return max(times) if len(times) == len(arrived) and times else None
+
+
+def _backordered(world: World, order: Order, short: Sequence[Line], number: int) -> Arrivals:
+    """When the parcel of what was out of stock is delivered; nothing when it never came in."""
+    if not (yield from _restocked(world, order, short)):
+        return []
+    return [(yield from _deliver(world, order, short, number))]
 
 
 def _on_hand(world: World, order: Order) -> tuple[list[Line], list[Line]]:
@@ -116,11 +124,13 @@ def _restocked(world: World, order: Order, short: Sequence[Line]) -> Generator[s
     if any(active.is_hit(order) for active in world.faults.of("oversell")):
         yield world.until(world.now_us + order.draws.duration_us(1.2 * 86_400, 0.4))
         return False
-    for line in short:
+    for number, line in enumerate(short):
         place = (line.sku, CENTER)
         while not world.stock.take(place, line.pieces):
             left_us = until_us - world.now_us
             if left_us <= 0:
+                for had in short[:number]:
+                    world.stock.move((had.sku, CENTER), had.pieces)
                 return False
             yield world.stock.arrives(place) | world.env.timeout(left_us)
     return True
@@ -131,7 +141,7 @@ def _deliver(world: World, order: Order, lines: Sequence[Line], number: int) -> 
     tell, draws, now_us = world.recorder.tell, order.draws, world.now_us
     delivery = Thing("delivery", f"D-{order.id[2:]}-{number}", location=CENTER, carrier=order.carrier)
     world.recorder.link(order, delivery, now_us, "delivery")
-    around = world.faults.at("unauthorised_variant", now_us, order, region=order.region)
+    around = world.faults.at("unauthorised_variant", order.at_us, order, region=order.region)
     if around is None:
         at_us = now_us + draws.duration_us(300, 0.6)
         tell("erp", "Stock allocated", (order, delivery), at_us)

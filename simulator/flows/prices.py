@@ -126,13 +126,13 @@ def _publish(world: World, prices: Prices, change: Thing, sku: str, new: int, dr
                 arrived[channel] = sent.at_us
             ends_us = max(ends_us, sent.at_us or 0)
     run_workflow(world, PUBLISH, (change,), at_us, ends_us if len(arrived) + len(missing) == len(CHANNELS) else None)
-    pos_us = arrived.get("store", at_us)
     for at_us, channel in sorted((at_us, channel) for channel, at_us in arrived.items()):
         yield world.until(at_us)
         _arrives(world, prices, change, channel, sku, new)
-    for channel, fault in missing.items():
-        fault.hit(change, pos_us, shown_us=pos_us + SHOWN_AFTER_US, channel=channel, sku=sku)
-        prices.missing[channel, sku] = fault, change, new
+        if channel == "store":
+            for other, fault in missing.items():
+                fault.hit(change, at_us, shown_us=at_us + SHOWN_AFTER_US, channel=other, sku=sku)
+                prices.missing[other, sku] = fault, change, new
     labels_us = world.store_hours["market-square"].add(world.now_us, draws.duration_us(50 * 60, 0.5))
     tell("pos", "Shelf labels printed", (change,), labels_us)
     replaced_us = world.store_hours["market-square"].add(labels_us, draws.duration_us(70 * 60, 0.5))

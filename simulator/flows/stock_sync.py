@@ -85,7 +85,9 @@ def _again(world: World, sync: StockSync, place: Place, pieces: int) -> list[Mov
     thing, believed = world.stock.things[place], world.stock.believed["pos"]
     found: list[Movement] = []
     if world.faults.at("negative_stock", world.now_us, thing, store=place[1]) is not None:
-        while believed[place] >= 0 and len(found) < REPEATS:
+        if believed[place] != sync.told[place]:
+            found.append(sync.record(place))
+        while believed[place] >= 0 and len(found) <= REPEATS:
             world.stock.tell("pos", place, believed[place] - pieces)
             found.append(sync.record(place))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -93,13 +93,7 @@ def test_a_supplier_that_delays_delivers_after_the_day_it_confirmed(broken: Told
     for key, _ in broken.affected("supplier_delay"):
         assert broken.things[key].attributes["supplier"] == "alder"
         assert days_late(broken, key) >= 1
-    of_alder = [
-        key
-        for key in about(clean, "Purchase order acknowledged")
-        if clean.things[key].attributes["supplier"] == "alder"
-    ]
-    assert of_alder
-    assert max(days_late(clean, key) for key in of_alder) < 1
+        assert days_late(broken, key) > days_late(clean, key)
     money = sum(broken.of[key][0].cents or 0 for key, _ in broken.affected("supplier_delay"))
     assert 0 < cents(broken.fault("supplier_delay")["money"]["EUR"]) <= money
 
@@ -154,6 +148,12 @@ def test_the_shop_goes_on_with_another_level_than_the_erp(broken: Told, clean: T
     assert not unpublished(clean)
 
 
+def several_at_once(found: Told, key: Key) -> bool:
+    """Whether one upload tells several movements of the same article."""
+    nights = Counter(fact.at_us for fact in facts(found, key, "Stock movement recorded"))
+    return bool(nights) and max(nights.values()) > 1
+
+
 def test_sales_are_posted_twice_until_stock_is_negative(broken: Told, clean: Told) -> None:
     reported = {fact.things[1].key for many in about(broken, "Negative stock reported").values() for fact in many}
     assert reported == {key for key, _ in broken.affected("negative_stock")}
@@ -161,8 +161,8 @@ def test_sales_are_posted_twice_until_stock_is_negative(broken: Told, clean: Tol
         assert broken.things[key].attributes["location"] == "harbour"
         assert hit["on_hand"] < 0
         assert hit["on_hand"] in [fact.details["on_hand"] for fact in facts(broken, key, "Stock posted in ERP")]
-        pieces = [fact.details["pieces"] for fact in facts(broken, key, "Stock movement recorded")]
-        assert any(one == other for one, other in pairwise(pieces)), "the same once more"
+        assert several_at_once(broken, key)
+    assert not [key for key in clean.of if key[0] == "sku_location" and several_at_once(clean, key)]
     levels = [fact.details["on_hand"] for fact in clean.facts if "on_hand" in fact.details]
     assert min(levels) >= 0
 
@@ -196,22 +196,33 @@ def test_the_shop_sells_what_was_written_off(broken: Told, clean: Told) -> None:
 UPDATED = ("Price updated in POS", "Price updated in webshop", "Price updated on marketplace")
 
 
+def asked_wrongly(found: Told) -> int:
+    """Cents by which orders of the shop were off, as it asked other prices than the tills."""
+    tills: dict[str, int] = {}
+    shop: dict[str, int] = {}
+    off = 0
+    for fact in sorted(found.facts, key=lambda fact: (fact.at_us, fact.number)):
+        if fact.activity == "Price updated in ERP":
+            shop.setdefault(fact.details["sku"], cents(fact.details["old_price"]))
+            tills.setdefault(fact.details["sku"], cents(fact.details["old_price"]))
+        elif fact.activity in UPDATED[:2]:
+            (tills if fact.system == "pos" else shop)[fact.details["sku"]] = cents(fact.details["price"])
+        elif fact.activity == "Order placed" and fact.things[0].attributes["channel"] == "web":
+            for line in fact.things[2:]:
+                sku = line.attributes["sku"]
+                off += abs(tills.get(sku, 0) - shop.get(sku, 0)) * int(line.attributes["quantity"])
+    return off
+
+
 def test_a_price_reaches_the_tills_and_not_the_shop(broken: Told, clean: Told) -> None:
-    money = 0
-    for key, hit in broken.affected("price_update_missing"):
+    for key, _ in broken.affected("price_update_missing"):
         in_pos, in_shop, on_market = (broken.first(key, activity) for activity in UPDATED)
         assert in_pos is not None
         assert on_market is not None
         assert in_shop is None
-        change = facts(broken, key, "Price updated in ERP")[0].details
-        for order in (order for order in broken.of if order[0] == "order"):
-            placed = broken.of[order][0]
-            if placed.at_us > in_pos.at_us and broken.things[order].attributes["channel"] == "web":
-                for line in placed.things[2:]:
-                    if line.attributes["sku"] == hit["sku"]:
-                        more = abs(cents(change["new_price"]) - cents(change["old_price"]))
-                        money += more * int(line.attributes["quantity"])
-    assert broken.fault("price_update_missing")["money"] == (euros(money) if money else {})
+    money, usual = cents(broken.fault("price_update_missing")["money"]["EUR"]), asked_wrongly(clean)
+    assert money > usual  # usually the two differ for minutes
+    assert asked_wrongly(broken) == pytest.approx(money, abs=max(200, 3 * usual))
     published = {fact.things[0].key for fact in clean.facts if fact.activity == "Price sent to channels"}
     assert len(published) > 8
     sent = {key for key in published if clean.of[key][0].at_us < clean.facts[-1].seen_us - 2 * DAY}

@@ -14,8 +14,8 @@ from simulator.world.times import DAY, HOUR, MINUTE, SECOND
 if TYPE_CHECKING:
     from simulator.world.world import Process, World
 
-PER_THOUSAND_ORDERS = 3
-"""Transfers a day."""
+PER_THOUSAND_ORDERS = 6
+"""Times a day that a store looks for a transfer; about half of them while it is closed, when nobody asks."""
 REASONS = Table({"rebalancing": 0.6, "customer order": 0.35, "recall": 0.05})
 REJECTED, DELAYED, DIFFERS = 0.05, 0.05, 0.04
 
@@ -26,7 +26,7 @@ def start(world: World) -> None:
 
 def _asking(world: World) -> Process:
     draws = Draws(world.seed, "transfers")
-    mean_us = DAY * 1000 / (PER_THOUSAND_ORDERS * max(world.orders_per_day, 150))
+    mean_us = DAY * 1000 / (PER_THOUSAND_ORDERS * max(world.orders_per_day, 200))
     at_us, stores = world.start_us + 9 * HOUR, list(STORES.values())
     while (at_us := at_us + int(mean_us * draws.between(0.3, 1.7)) // MINUTE * MINUTE) < world.end_us:
         sku, to = draws.pick(BOUGHT), stores[draws.whole(0, len(stores) - 1)]

@@ -29,7 +29,7 @@ def clean() -> Told:
 def broken() -> Told:
     """Faults that do not touch each other."""
     return told(
-        {"kind": "supplier_delay", "from": "day 1", "for": "3d", "where": {"supplier": "alder"}, "size": 4},
+        {"kind": "supplier_delay", "from": "day 1", "for": "8d", "where": {"supplier": "alder"}, "size": 4},
         {"kind": "invoice_mismatch", "from": "day 1", "for": "12d", "where": {"supplier": "birch"}, "share": 1},
         {"kind": "stock_divergence", "from": "day 2", "for": "4d"},
         {"kind": "negative_stock", "from": "day 3", "for": "4d", "where": {"store": "harbour"}},
@@ -93,7 +93,15 @@ def test_a_supplier_that_delays_delivers_after_the_day_it_confirmed(broken: Told
     for key, _ in broken.affected("supplier_delay"):
         assert broken.things[key].attributes["supplier"] == "alder"
         assert days_late(broken, key) >= 1
-        assert days_late(broken, key) > days_late(clean, key)
+        assert days_late(broken, key) >= days_late(clean, key)
+    begins_us, ends_us = broken.window("supplier_delay")
+    late = {
+        key
+        for key, (acknowledged, *_) in about(broken, "Purchase order acknowledged").items()
+        if broken.things[key].attributes["supplier"] == "alder"
+        if begins_us <= acknowledged.at_us < ends_us and days_late(broken, key) >= 1
+    }
+    assert late == {key for key, _ in broken.affected("supplier_delay")}
     money = sum(broken.of[key][0].cents or 0 for key, _ in broken.affected("supplier_delay"))
     assert 0 < cents(broken.fault("supplier_delay")["money"]["EUR"]) <= money
 

@@ -51,6 +51,7 @@ def busy() -> Told:
         {"kind": "quiet_shop", "from": "day 2", "for": "3d", "where": {"store": "station"}},
         {"kind": "workflow_stopped", "from": "day 8 12:00", "for": "2d", "where": {"workflow": "settlement-import"}},
         {"kind": "workflow_stopped", "from": "day 2 08:00", "for": "34h", "where": {"workflow": "price-publish"}},
+        {"kind": "erp_batch_skipped", "from": "day 9 09:00", "for": "6h"},
         days=10,
         orders_per_day=ORDERS,
     )
@@ -323,6 +324,33 @@ def test_what_waits_for_a_stopped_workflow_comes_afterwards(busy: Told) -> None:
             assert facts(busy, key, before)[0].at_us < ends_us
             done = busy.first(key, after)
             assert done is None or done.at_us >= ends_us
+
+
+POSTED = {
+    "stock_movement": "Stock posted in ERP",
+    "cash_session": "Session posted to ERP",
+    "supplier_invoice": "Three-way match passed",
+    "price_change": "Price updated in ERP",
+    "purchase_order": "Purchase order sent",
+    "replenishment": "Replenishment released",
+    "transfer": "Transfer closed",
+    "settlement": "Settlement posted to ERP",
+}
+
+
+def test_what_a_skipped_batch_would_have_posted_is_posted_later(busy: Told) -> None:
+    begins_us, ends_us = busy.window("erp_batch_skipped")
+    types = set()
+    for key, hit in busy.affected("erp_batch_skipped"):
+        if key[0] in POSTED:
+            types.add(key[0])
+            posted = facts(busy, key, POSTED[key[0]])
+            assert hit["given_at_us"] < ends_us
+            assert not [fact for fact in posted if begins_us <= fact.at_us < ends_us]
+    assert len(types) >= 3
+    for type_, activity in POSTED.items():
+        at_all = [fact.at_us for fact in busy.facts if fact.activity == activity and fact.things[0].type == type_]
+        assert not [at_us for at_us in at_all if begins_us + HOUR < at_us < ends_us], type_
 
 
 def bought(found: Told, sku: str, begins_us: int, ends_us: int) -> int:

@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "ingest": ("gembascope.commands.ingest", "Load event logs and say what they are fit for."),
     "send": ("gembascope.commands.send", "Send events as they happen, out of a file."),
+    "simulate": (
+        "gembascope.commands.simulate",
+        "Let a retailer work for some days, and write what its systems tell.",
+    ),
     "processes": ("gembascope.commands.answers", "List the processes of this home."),
     "log": ("gembascope.commands.answers", "A process's log at a glance."),
     "map": ("gembascope.commands.answers", "The directly-follows map with its waits."),

@@ -105,6 +105,8 @@ class Simulation:
             "scenario": self.scenario.id,
             "title": self.scenario.title,
             "seed": world.seed,
+            "first_day": world.first.isoformat(),
+            "days": world.days,
             "start": written(world.start_us),
             "end": written(world.end_us),
             "orders_per_day": world.orders_per_day,

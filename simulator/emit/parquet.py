@@ -1,0 +1,219 @@
+"""The log as Parquet: `events.parquet` with its `mapping.yaml`, `links.parquet` and `attributes.parquet`.
+
+Events are one row each, in the order in which they were told: their own columns, then one per detail that any of them
+has. `links` tells which objects belong together and since when, `attributes` which value an attribute took, with no
+time where it was so from the beginning. The days wait in a folder of their own until all details are known.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet
+import yaml
+
+from simulator.emit.writer import STARTED, Known, span_id, trace_id
+from simulator.world.facts import Fact
+
+if TYPE_CHECKING:
+    from simulator.simulation import Day
+
+INSTANT = pa.timestamp("us", "UTC")
+OWN = {
+    "event_id": pa.string(),
+    "source": pa.string(),
+    "activity": pa.string(),
+    "occurred_at": INSTANT,
+    "started_at": INSTANT,
+    "seen_at": INSTANT,
+    "precision": pa.string(),
+    "actor": pa.string(),
+    "actor_kind": pa.string(),
+    "outcome": pa.string(),
+    "error_code": pa.string(),
+    "value": pa.decimal128(18, 2),
+    "currency": pa.string(),
+    "object_type": pa.string(),
+    "object_id": pa.string(),
+    "objects": pa.string(),
+    "trace_id": pa.string(),
+    "span_id": pa.string(),
+}
+"""Columns of events besides their details. `object_type` and `object_id`: what the event is about above all."""
+LINKS = {
+    "at": INSTANT,
+    "from_type": pa.string(),
+    "from_id": pa.string(),
+    "to_type": pa.string(),
+    "to_id": pa.string(),
+    "qualifier": pa.string(),
+}
+ATTRIBUTES = {
+    "type": pa.string(),
+    "id": pa.string(),
+    "attribute": pa.string(),
+    "value": pa.string(),
+    "changed_at": INSTANT,
+}
+MAPPING = {
+    "case": "object_id",
+    "activity": "activity",
+    "time": "occurred_at",
+    "start": "started_at",
+    "seen": "seen_at",
+    "precision": "precision",
+    "event_id": "event_id",
+    "source": "source",
+    "actor": "actor",
+    "actor_kind": "actor_kind",
+    "outcome": "outcome",
+    "error_code": "error_code",
+    "value": "value",
+    "currency": "currency",
+    "object_list": "objects",
+    "trace_id": "trace_id",
+    "span_id": "span_id",
+    "drop": ["object_type"],
+}
+_encode = msgspec.json.Encoder().encode
+
+
+class ParquetWriter:
+    """Writes the four files into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._parts = folder, folder / "days"
+        self._parts.mkdir(parents=True)
+        self._days: list[Path] = []
+        self._details: dict[str, pa.DataType] = {}
+        self._known = Known()
+        self._links = _Table(folder / "links.parquet", pa.schema(LINKS))
+        self._attributes = _Table(folder / "attributes.parquet", pa.schema(ATTRIBUTES))
+
+    def day(self, day: Day) -> None:
+        columns = own_columns(day.facts)
+        for name, values in details(day.facts).items():
+            columns[_waiting(name)] = found = _detail(values)
+            self._details[name] = _common(self._details.get(name), found.type)
+        path = self._parts / f"{day.number:05d}.parquet"
+        pa.parquet.write_table(pa.table(columns), path, compression="lz4", use_dictionary=False, write_statistics=False)
+        self._days.append(path)
+        self._links.add(
+            [(at_us, one.type, one.id, other.type, other.id, text) for at_us, one, other, text in day.links]
+        )
+        rows: list[tuple[Any, ...]] = []
+        for fact in day.facts:
+            for thing in fact.things:
+                if self._known.is_new(thing):
+                    rows += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
+        rows += [(thing.type, thing.id, name, value, at_us) for at_us, thing, name, value in day.changes]
+        self._attributes.add(rows)
+
+    def close(self) -> None:
+        self._links.close()
+        self._attributes.close()
+        names = sorted(self._details)
+        columns = {name if name not in OWN else f"{name}_detail": name for name in names}
+        schema = pa.schema([*OWN.items(), *((column, self._details[name]) for column, name in columns.items())])
+        with pa.parquet.ParquetWriter(self._folder / "events.parquet", schema, compression="zstd") as out:
+            for path in self._days:
+                table = pa.parquet.read_table(path)
+                there = set(table.column_names)
+                arrays = [table[name] for name in OWN]
+                for name in names:
+                    kind, waiting = self._details[name], _waiting(name)
+                    arrays.append(table[waiting].cast(kind) if waiting in there else pa.nulls(len(table), kind))
+                out.write_table(pa.table(arrays, schema=schema))
+        mapping: dict[str, Any] = dict(MAPPING)
+        renamed = {column: name for column, name in columns.items() if column != name}
+        if renamed:
+            mapping["attribute_names"] = renamed
+        text = yaml.safe_dump(mapping, sort_keys=False)
+        comment = (
+            "# How to load events.parquet: gembascope ingest events.parquet --process PROCESS --mapping mapping.yaml\n"
+        )
+        (self._folder / "mapping.yaml").write_text(comment + text, encoding="utf-8")
+        shutil.rmtree(self._parts)
+
+
+class _Table:
+    """A Parquet file that grows by rows."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._out = pa.parquet.ParquetWriter(path, schema, compression="zstd")
+
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            columns = zip(*rows, strict=True)
+            arrays = [pa.array(list(values), kind.type) for values, kind in zip(columns, self._schema, strict=True)]
+            self._out.write_table(pa.table(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        self._out.close()
+
+
+def own_columns(facts: Sequence[Fact]) -> dict[str, Any]:
+    """The columns of OWN, one row per fact."""
+    values: dict[str, list[Any]] = {
+        "event_id": [fact.id for fact in facts],
+        "source": [fact.system for fact in facts],
+        "activity": [fact.activity for fact in facts],
+        "occurred_at": [fact.at_us for fact in facts],
+        "started_at": [fact.details.get(STARTED) for fact in facts],
+        "seen_at": [fact.seen_us for fact in facts],
+        "precision": ["ms"] * len(facts),
+        "actor": [fact.actor for fact in facts],
+        "actor_kind": [fact.actor_kind for fact in facts],
+        "outcome": [fact.outcome for fact in facts],
+        "error_code": [fact.error for fact in facts],
+        "value": [None if fact.cents is None else Decimal(fact.cents).scaleb(-2) for fact in facts],
+        "currency": ["" if fact.cents is None else fact.currency for fact in facts],
+        "object_type": [fact.things[0].type for fact in facts],
+        "object_id": [fact.things[0].id for fact in facts],
+        "objects": [_encode([(thing.type, thing.id, "") for thing in fact.things]) for fact in facts],
+        "trace_id": [trace_id(fact) for fact in facts],
+        "span_id": [span_id(fact) for fact in facts],
+    }
+    return {name: pa.array(values[name], kind) for name, kind in OWN.items()}
+
+
+def details(facts: Sequence[Fact]) -> dict[str, list[Any]]:
+    """The details of facts, but when they started, by name: one value per fact, None where it has none."""
+    found: dict[str, list[Any]] = {}
+    for row, fact in enumerate(facts):
+        for name, value in fact.details.items():
+            if name != STARTED:
+                column = found.get(name)
+                if column is None:
+                    column = found[name] = [None] * len(facts)
+                column[row] = value
+    return found
+
+
+def _waiting(name: str) -> str:
+    """The column of a detail in the file of one day."""
+    return f"detail {name}"
+
+
+def _detail(values: list[Any]) -> Any:
+    """One type for all values: theirs where they have one in common, else text."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds <= {bool} or kinds <= {int} or kinds <= {str}:
+        return pa.array(values)
+    if kinds <= {int, float}:
+        return pa.array(values, pa.float64())
+    texts = [None if one is None else one if isinstance(one, str) else _encode(one).decode() for one in values]
+    return pa.array(texts, pa.string())
+
+
+def _common(one: pa.DataType | None, other: pa.DataType) -> pa.DataType:
+    if one is None or one == other:
+        return other
+    return pa.float64() if {one, other} == {pa.int64(), pa.float64()} else pa.string()

@@ -1,0 +1,94 @@
+"""What a writer of one format is, and what several of them share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from simulator.world.facts import Fact, Thing
+from simulator.world.times import DAY, MINUTE, as_datetime
+
+if TYPE_CHECKING:
+    from simulator.simulation import Day
+
+REMEMBERED = 200_000
+"""So many objects at least are remembered as told; twice as many at most."""
+STARTED = "started_us"
+"""The detail of a fact that tells when what ended with it had begun."""
+
+
+class Writer(Protocol):
+    """Writes into one folder. Days come in their order; after `close` all is in its files."""
+
+    def day(self, day: Day) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Known:
+    """Which objects were told of before. One that nothing was heard of for long is forgotten, so that the memory of it
+    is bounded: it is then new once more."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._young: set[tuple[str, str]] = set()
+        self._old: set[tuple[str, str]] = set()
+
+    def is_new(self, thing: Thing) -> bool:
+        """Whether this is the first time that the object is asked about."""
+        key = (thing.type, thing.id)
+        if key in self._young:
+            return False
+        self._young.add(key)
+        known = key in self._old
+        if len(self._young) >= self._remembered:
+            self._old, self._young = self._young, set()
+        return not known
+
+
+def told(day: Day) -> Iterator[Fact]:
+    """The facts of a day, as often as they are told."""
+    for fact in day.facts:
+        yield fact
+        for _ in range(fact.repeats - 1):
+            yield fact
+
+
+def money(cents: int) -> str:
+    """An amount as decimal text."""
+    sign, size = ("-", -cents) if cents < 0 else ("", cents)
+    return f"{sign}{size // 100}.{size % 100:02d}"
+
+
+class Stamps:
+    """Instants as RFC 3339 text in UTC with milliseconds, as `times.written` gives it: a minute is worked out once."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[int, str] = {}
+
+    def __call__(self, at_us: int) -> str:
+        minute, rest_us = divmod(at_us, MINUTE)
+        text = self._minutes.get(minute)
+        if text is None:
+            if len(self._minutes) > 3 * DAY // MINUTE:
+                self._minutes.clear()
+            text = self._minutes[minute] = as_datetime(minute * MINUTE).strftime("%Y-%m-%dT%H:%M:")
+        return f"{text}{rest_us // 1_000_000:02d}.{rest_us // 1_000 % 1000:03d}Z"
+
+
+def trace_id(fact: Fact) -> str:
+    """The trace of a message between systems: all its attempts; "" for anything else."""
+    first = fact.things[0]
+    return digest(16, first.id) if first.type == "integration_call" else ""
+
+
+def span_id(fact: Fact) -> str:
+    """The attempt of a message that a fact is about; "" for anything else."""
+    first = fact.things[0]
+    return digest(8, first.id, fact.details.get("attempt", 0)) if first.type == "integration_call" else ""
+
+
+def digest(size: int, *of: str | int) -> str:
+    """A name that follows from others, as so many bytes in hexadecimal digits."""
+    return hashlib.blake2b(":".join(map(str, of)).encode(), digest_size=size).hexdigest()

@@ -1,0 +1,113 @@
+"""A simulation as files: the formats that are wanted, the truth, and a note that says what is what."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from simulator.emit.ocel2 import OcelWriter
+from simulator.emit.parquet import ParquetWriter
+from simulator.emit.writer import Writer
+from simulator.simulation import Simulation
+
+FORMATS: dict[str, Callable[[Path], Writer]] = {"ocel2": OcelWriter, "parquet": ParquetWriter}
+"""What a simulation can be written as."""
+TRUTH, NOTE = "truth.json", "README.txt"
+Progress = Callable[[int, int], None]
+"""Called with the days that are over and all there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written. `files`: by their paths in the folder, in order, with their sizes in bytes."""
+
+    events: dict[str, int]
+    """Told by each system, duplicates counted once."""
+    truth: dict[str, Any]
+    files: dict[str, int]
+
+
+def write(simulation: Simulation, folder: Path, formats: Sequence[str], progress: Progress | None = None) -> Written:
+    """Let the days pass and write them into a folder that is not there yet, or is empty. It appears whole or not at
+    all: until then the files are in a folder beside it."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        events = _write_days(simulation, partial, formats, progress)
+        truth = simulation.truth()
+        (partial / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=2) + b"\n")
+        (partial / NOTE).write_text(note(truth, formats), encoding="utf-8")
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return Written(events, truth, {str(path.relative_to(folder)): path.stat().st_size for path in paths})
+
+
+def _write_days(
+    simulation: Simulation, folder: Path, formats: Sequence[str], progress: Progress | None
+) -> dict[str, int]:
+    writers = [FORMATS[name](folder / name) for name in formats]
+    told: Counter[str] = Counter()
+    with collecting_seldom():
+        for day in simulation.days():
+            told.update(fact.system for fact in day.facts)
+            for writer in writers:
+                writer.day(day)
+            if progress is not None:
+                progress(day.number, simulation.world.days)
+    for writer in writers:
+        writer.close()
+    return dict(sorted(told.items()))
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Have unreachable cycles looked for after 100,000 new objects instead of 700: a simulation makes many that live
+    for days, and looking at them again and again takes half of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, before[1], before[2])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def note(truth: dict[str, Any], formats: Sequence[str]) -> str:
+    """What the files are, for whoever finds them."""
+    parts = [
+        f"A simulated retailer: {truth['days']} days from {truth['first_day']}, "
+        f"{truth['orders_per_day']:g} orders a day, scenario {truth['scenario']}, seed {truth['seed']}.\n"
+        "All names in it are made up. The same arguments give the same bytes.\n",
+        f"{TRUTH}\n"
+        "    What went wrong: each fault with its time, what it affected and what it cost.\n"
+        "    Nothing else here tells of it.\n",
+        *(NOTES[name] for name in formats),
+    ]
+    return "\n".join(parts)
+
+
+NOTES = {
+    "ocel2": """\
+ocel2/
+    log.json            OCEL 2.0: events, objects with the history of their attributes, and which belong together
+""",
+    "parquet": """\
+parquet/
+    events.parquet      one row per event, in the order in which the systems told; a row's id is the system's own
+    mapping.yaml        what its columns mean: gembascope ingest events.parquet --process PROCESS --mapping mapping.yaml
+    links.parquet       which objects belong together, and since when
+    attributes.parquet  values of attributes of objects; no time: from the beginning. An object that nothing was heard
+                        of for weeks may be told of once more.
+""",
+}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
 
 from simulator.world.facts import Fact, Thing
 from simulator.world.times import DAY, MINUTE, as_datetime
@@ -47,14 +47,6 @@ class Known:
         return not known
 
 
-def told(day: Day) -> Iterator[Fact]:
-    """The facts of a day, as often as they are told."""
-    for fact in day.facts:
-        yield fact
-        for _ in range(fact.repeats - 1):
-            yield fact
-
-
 def money(cents: int) -> str:
     """An amount as decimal text."""
     sign, size = ("-", -cents) if cents < 0 else ("", cents)
@@ -62,19 +54,29 @@ def money(cents: int) -> str:
 
 
 class Stamps:
-    """Instants as RFC 3339 text in UTC with milliseconds, as `times.written` gives it: a minute is worked out once."""
+    """Instants as RFC 3339 text with milliseconds, in UTC as `times.written` gives it or by the clocks of a zone with
+    their offset. A minute is worked out once."""
 
-    def __init__(self) -> None:
-        self._minutes: dict[int, str] = {}
+    def __init__(self, zone: str = "") -> None:
+        self._zone = ZoneInfo(zone) if zone else None
+        self._minutes: dict[int, tuple[str, str]] = {}
 
     def __call__(self, at_us: int) -> str:
         minute, rest_us = divmod(at_us, MINUTE)
-        text = self._minutes.get(minute)
-        if text is None:
+        found = self._minutes.get(minute)
+        if found is None:
             if len(self._minutes) > 3 * DAY // MINUTE:
                 self._minutes.clear()
-            text = self._minutes[minute] = as_datetime(minute * MINUTE).strftime("%Y-%m-%dT%H:%M:")
-        return f"{text}{rest_us // 1_000_000:02d}.{rest_us // 1_000 % 1000:03d}Z"
+            found = self._minutes[minute] = self._minute(minute * MINUTE)
+        return f"{found[0]}{rest_us // 1_000_000:02d}.{rest_us // 1_000 % 1000:03d}{found[1]}"
+
+    def _minute(self, at_us: int) -> tuple[str, str]:
+        """What stands before its seconds, and behind them."""
+        at = as_datetime(at_us)
+        if self._zone is None:
+            return at.strftime("%Y-%m-%dT%H:%M:"), "Z"
+        text = at.astimezone(self._zone).isoformat(timespec="minutes")
+        return text[:16] + ":", text[16:]
 
 
 def trace_id(fact: Fact) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 
 import msgspec
 
+from simulator.emit.native import NativeWriter
 from simulator.emit.ocel2 import OcelWriter
 from simulator.emit.parquet import ParquetWriter
 from simulator.emit.writer import Writer
 from simulator.simulation import Simulation
 
-FORMATS: dict[str, Callable[[Path], Writer]] = {"ocel2": OcelWriter, "parquet": ParquetWriter}
+FORMATS: dict[str, Callable[[Path], Writer]] = {"native": NativeWriter, "ocel2": OcelWriter, "parquet": ParquetWriter}
 """What a simulation can be written as."""
 TRUTH, NOTE = "truth.json", "README.txt"
 Progress = Callable[[int, int], None]
@@ -83,6 +84,29 @@ def collecting_seldom() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+NATIVE_NOTE = """\
+native/
+    A folder per system with what the system itself hands out, in files by the day on which it was told.
+    Ids of events are the system's own; what it tells twice has the same id twice.
+    shop                webhooks: one line of JSON per delivery, headers and body
+    market-aurora       reports with tabs, an order on one line per item
+    market-bazaar       notifications in JSON
+    pos                 the journal of the tills, fields between bars, upload by upload; times of the store
+    erp                 CSV per table: change_documents, postings (the business date to the day), document_flow
+    wms                 scans in CSV
+    payments            envelopes of webhooks in JSON
+    ridge-express, meadow-post, harbor-parcel
+                        scans of the carriers in JSON, late, in disorder and sometimes twice
+    bus                 spans of every attempt of every message: OTLP in JSON, one request per line
+    n8n                 executions in JSON, and the log of the engine; an execution that is there again is the newer one
+    temporal            histories of executions in JSON, and the log of the workers
+    crm, workforce      exports in CSV
+    supplier-network    messages after EDIFACT, one per line
+    pricing             changes of prices in JSON
+    Only systems that told anything have a folder.
+"""
+
+
 def note(truth: dict[str, Any], formats: Sequence[str]) -> str:
     """What the files are, for whoever finds them."""
     parts = [
@@ -98,6 +122,7 @@ def note(truth: dict[str, Any], formats: Sequence[str]) -> str:
 
 
 NOTES = {
+    "native": NATIVE_NOTE,
     "ocel2": """\
 ocel2/
     log.json            OCEL 2.0: events, objects with the history of their attributes, and which belong together

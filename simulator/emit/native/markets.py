@@ -1,0 +1,69 @@
+"""What the marketplaces hand out: Aurora a report with tabs, Bazaar notifications in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.emit.native.shop import kept, lines, order
+from simulator.emit.native.told import DayFiles, Told, json_lines, listed, references, slug, table
+from simulator.emit.writer import Stamps, money
+
+COLUMNS = (
+    "event-id", "event-type", "event-date", "object-type", "object-id", "order-item-id", "sku", "quantity",
+    "item-price", "amount", "currency", "result", "error", "references", "info", "reported-at",
+)  # fmt: skip
+
+
+class Aurora(DayFiles):
+    """One line per event; of an order one per item, all with the id of its event."""
+
+    suffix = "txt"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._stamp = Stamps()
+
+    def content(self, told: Sequence[Told]) -> bytes:
+        return table(COLUMNS, (row for one in told for row in self._rows(one)), delimiter="\t")
+
+    def _rows(self, told: Told) -> Iterator[tuple[Any, ...]]:
+        fact, main = told.fact, told.main
+        head = (fact.id, slug(fact.activity).upper(), self._stamp(fact.at_us), main.type, main.id)
+        amount = ("", "") if fact.cents is None else (money(fact.cents), fact.currency)
+        others = listed(thing for thing in fact.things[1:] if thing.type != "order_line")
+        info = " ".join(f"{name}={value}" for name, value in kept(told).items())
+        rest = (*amount, fact.outcome, fact.error, others, info, self._stamp(told.seen_us))
+        items = [(line["id"], line["sku"], line["quantity"], line["price"]) for line in lines(fact)]
+        for item in items or [("", "", "", "")]:
+            yield (*head, *item, *rest)
+
+
+class Bazaar(DayFiles):
+    """Notifications, an order with all its items."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._stamp = Stamps()
+
+    def content(self, told: Sequence[Told]) -> bytes:
+        return json_lines(map(self._notification, told))
+
+    def _notification(self, told: Told) -> dict[str, Any]:
+        fact, main = told.fact, told.main
+        if fact.activity == "Order placed":
+            payload = order(told, self._stamp)
+        else:
+            payload = {"id": main.id, "kind": main.type, "related": references(fact.things[1:]), **kept(told)}
+            if fact.cents is not None:
+                payload |= {"amount": money(fact.cents), "currency": fact.currency}
+        return {
+            "notificationId": fact.id,
+            "notificationType": slug(fact.activity).upper(),
+            "eventTime": self._stamp(fact.at_us),
+            "publishTime": self._stamp(told.seen_us),
+            "status": fact.outcome,
+            "errorCode": fact.error or None,
+            "payload": payload,
+        }

@@ -1,0 +1,96 @@
+"""The web shop's webhooks: one line per delivery, with its headers and its body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.emit.native.told import DayFiles, Told, facts_of, json_lines, references, slug
+from simulator.emit.writer import Stamps, money
+from simulator.world.facts import Fact, Thing
+from simulator.world.retailer import ARTICLE
+
+TOPICS = {"Order placed": "orders/create", "Order cancelled": "orders/cancelled"}
+"""Those that have a name of their own; the others follow from what happened to what."""
+LATER = frozenset({"carrier", "fulfilled_by"})
+"""Attributes of an order that are decided after the shop has taken it."""
+
+
+class Shop(DayFiles):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._stamp = Stamps()
+
+    def content(self, told: Sequence[Told]) -> bytes:
+        return json_lines(map(self._delivery, told))
+
+    def _delivery(self, told: Told) -> dict[str, Any]:
+        fact, main = told.fact, told.main
+        headers = {
+            "X-Shop-Topic": TOPICS.get(fact.activity) or f"{main.type}s/{slug(fact.activity)}",
+            "X-Shop-Event-Id": fact.id,
+            "X-Shop-Triggered-At": self._stamp(fact.at_us),
+            "X-Shop-Domain": "shop.hearth.example",
+            "Content-Type": "application/json",
+        }
+        body = order(told, self._stamp) if fact.activity == "Order placed" else self._other(told)
+        return {"headers": headers, "received_at": self._stamp(told.seen_us), "body": body}
+
+    def _other(self, told: Told) -> dict[str, Any]:
+        fact = told.fact
+        body: dict[str, Any] = {"id": told.main.id, "updated_at": self._stamp(fact.at_us), "result": fact.outcome}
+        if fact.error:
+            body["error"] = fact.error
+        if fact.cents is not None:
+            body |= {"amount": money(fact.cents), "currency": fact.currency}
+        if fact.actor_kind == "human":
+            body["user"] = fact.actor
+        others = references(fact.things[1:])
+        return body | ({"related": others} if others else {}) | kept(told)
+
+
+def order(told: Told, stamp: Stamps) -> dict[str, Any]:
+    """An order as shops write it."""
+    fact, main = told.fact, told.main
+    given = main.attributes
+    customer = next((thing for thing in fact.things if thing.type == "customer"), None)
+    return {
+        "id": main.id,
+        "name": f"#{main.id.partition('-')[2]}",
+        "created_at": stamp(fact.at_us),
+        "currency": fact.currency,
+        "total_price": money(fact.cents or 0),
+        "financial_status": "pending",
+        "gateway": given.get("payment_method", ""),
+        "source_name": given.get("channel", ""),
+        "location": given.get("store") or None,
+        "brand": given.get("brand", ""),
+        "tags": [tag for tag in (given.get("purpose", ""),) if tag],
+        "customer": {"id": customer.id, "segment": given.get("customer_segment", "")} if customer else None,
+        "shipping_address": {"region": given.get("region", "")},
+        "promised_delivery_date": given.get("promised_delivery_date", ""),
+        "line_items": list(lines(fact)),
+    }
+
+
+def lines(fact: Fact) -> Iterator[dict[str, Any]]:
+    """The lines of an order, at today's prices."""
+    for thing in fact.things:
+        if thing.type == "order_line":
+            yield {
+                "id": thing.id,
+                "sku": thing.attributes["sku"],
+                "quantity": int(thing.attributes["quantity"]),
+                "price": price(thing),
+            }
+
+
+def price(line: Thing) -> str:
+    article = ARTICLE.get(line.attributes["sku"])
+    return money(article.cents) if article else ""
+
+
+def kept(told: Told) -> dict[str, Any]:
+    """What is told besides, without what is decided later."""
+    return {name: value for name, value in facts_of(told).items() if told.main.type != "order" or name not in LATER}

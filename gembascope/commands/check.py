@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -10,26 +12,34 @@ from gembascope import render
 from gembascope.commands.options import Home, Json, Tenant, console, print_json
 from gembascope.service import find_service
 from kernel.clock import SystemClock
-from kernel.errors import DefinitionError, GembascopeError, exit_code
+from kernel.errors import DefinitionError, GembascopeError, Problem, exit_code
 from kernel.settings import Settings, load_settings
 
 app = typer.Typer()
 
 
 @app.command("check")
-def check_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
+def check_(
+    scenario: Annotated[
+        list[Path] | None,
+        typer.Option("--scenario", help="A scenario of `gembascope simulate` instead; again: that too."),
+    ] = None,
+    home: Home = None,
+    tenant: Tenant = None,
+    json: Json = False,
+) -> None:
     """Check all definition files."""
     from gembascope.definitions import KINDS, check
 
+    if scenario:
+        _check_scenarios(scenario, json=json)
+        return
     settings = load_settings(home=home, tenant=tenant)
     where = settings.home.expanduser()
     checked = check(where, settings.tenant, SystemClock().now())
     wrong = DefinitionError(checked.problems)
     if json:
-        problems, notes = (
-            [{"path": each.path, "line": each.line, "message": each.message} for each in found]
-            for found in (checked.problems, checked.notes)
-        )
+        problems, notes = _told(checked.problems), _told(checked.notes)
         ids = {kind: checked.ids[kind] for kind in KINDS}
         counts = {kind: len(ids[kind]) for kind in KINDS}
         print_json({"problems": problems, "notes": notes, "counts": counts, **ids})
@@ -43,6 +53,32 @@ def check_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None
     counted = ", ".join(f"{kind} {len(checked.ids[kind])}" for kind in KINDS)
     console().print(f"{where / 'tenants' / settings.tenant}: no problem", soft_wrap=True)
     console().print(counted, soft_wrap=True)
+
+
+def _check_scenarios(paths: list[Path], *, json: bool) -> None:
+    """Every problem of every one of them is told; those of the simulated retailer belong to no tenant."""
+    from simulator.faults.scenario import read_scenario
+
+    right, problems = [], []
+    for path in paths:
+        try:
+            right.append(read_scenario(path))
+        except DefinitionError as error:
+            problems += error.problems
+    wrong = DefinitionError(problems)
+    if json:
+        print_json({"problems": _told(wrong.problems), "scenarios": [one.id for one in right]})
+        if problems:
+            raise typer.Exit(exit_code(wrong))
+        return
+    if problems:
+        raise wrong
+    for one in right:
+        console().print(f"{one.id}: no problem, faults {len(one.faults)}", soft_wrap=True)
+
+
+def _told(found: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [{"path": one.path, "line": one.line, "message": one.message} for one in found]
 
 
 @app.command("doctor")

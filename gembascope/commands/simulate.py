@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gembascope import render
-from gembascope.commands.options import Json, console, print_json
+from gembascope.commands.live import send_all, service_of, tell_faults, tell_systems, today
+from gembascope.commands.options import Home, Json, Tenant, console, print_json
 from gembascope.commands.progress import progress_bar
 from kernel.errors import DefinitionError, InputError
+from kernel.settings import load_settings
 from simulator.faults.scenario import Scenario, read_scenario, too_late
 
 if TYPE_CHECKING:
@@ -36,15 +38,36 @@ def simulate_(
         str, typer.Option(help="What goes wrong: a YAML file, or the name of one shipped.")
     ] = "nothing",
     seed: Annotated[int, typer.Option(help="Another seed makes another retailer.", min=0)] = 7,
-    start: Annotated[str | None, typer.Option(help="The first day: 2026-03-02.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="The first day: 2026-03-02 by default; live, such that the last one is today.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Send to the running service, as it happens, instead of writing files.")
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(help="Live: how many times faster, until it has caught up with now.", min=0.001)
+    ] = 600,
+    url: Annotated[
+        str | None, typer.Option(help="Live: a service elsewhere, with GEMBASCOPE_API_KEY; else that of the home.")
+    ] = None,
+    home: Home = None,
+    tenant: Tenant = None,
     json: Json = False,
 ) -> None:
     """Let a retailer work for some days, and write what its systems tell."""
     from simulator.emit.writing import write
     from simulator.simulation import Simulation
 
+    if live:
+        if out is not None or format_:
+            raise InputError("live: sends to a service; leave --out and --format away, or --live")
+        first = _first(start) if start is not None else today() - timedelta(days=days - 1)
+        chosen = _scenario(scenario, days)
+        simulation = Simulation(first=first, days=days, orders_per_day=orders_per_day, seed=seed, scenario=chosen)
+        send_all(simulation, service_of(load_settings(home=home, tenant=tenant), url), speed, json=json)
+        return
     if out is None:
-        raise InputError("out: name a folder to write into with --out")
+        raise InputError("out: name a folder to write into with --out, or send to a service with --live")
     formats = _formats(format_ or ["parquet"])
     chosen = _scenario(scenario, days)
     first = _first(start)
@@ -111,8 +134,7 @@ def _tell(written: Written, out: Path, seconds: float) -> None:
         f"{render.count(total)} events in {seconds:.1f} s",
         soft_wrap=True,
     )
-    systems = [{"system": name, "events": count} for name, count in written.events.items()]
-    render.table(shown, "events", [("system", "system", str), ("events", "events", render.count)], systems)
+    tell_systems(written.events)
     tell_faults(truth)
     folders: dict[str, list[int]] = defaultdict(list)
     for name, size in written.files.items():
@@ -124,31 +146,6 @@ def _tell(written: Written, out: Path, seconds: float) -> None:
         ("size", "size", _size),
     ]
     render.table(shown, "files", columns, rows)
-
-
-def tell_faults(truth: dict[str, Any]) -> None:
-    """What went wrong, one row per fault."""
-    shown = console()
-    if not truth["faults"]:
-        shown.print("Nothing went wrong.")
-        return
-    rows = [
-        one
-        | {
-            "affected": len(one["affected"]),
-            "narrowed": ", ".join(f"{name} {value}" for name, value in one["where"].items()),
-        }
-        for one in truth["faults"]
-    ]
-    columns: list[render.Column] = [
-        ("what", "title", str),
-        ("where", "narrowed", str),
-        ("from", "start", render.moment),
-        ("until", "end", render.moment),
-        ("affected", "affected", render.count),
-        ("money", "money", render.money),
-    ]
-    render.table(shown, "what went wrong", columns, rows)
 
 
 def _size(size: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,11 @@ def test_the_same_command_writes_the_same_bytes_and_says_what_it_wrote(tmp_path:
     every = ["--scenario", str(scenario), *FEW]
     for name in ("native", "ocel2", "parquet"):
         every += ["--format", name]
-    said = simulate("--out", str(tmp_path / "one"), *every, PYTHONHASHSEED="1")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(simulate, "--out", str(tmp_path / "one"), *every, PYTHONHASHSEED="1")
+        document = json.loads(simulate("--out", str(tmp_path / "two"), *every, "--json", PYTHONHASHSEED="2").stdout)
+        said = running.result()
     assert said.returncode == 0, said.stderr
-    document = json.loads(simulate("--out", str(tmp_path / "two"), *every, "--json", PYTHONHASHSEED="2").stdout)
     first = hashes(tmp_path / "one")
     assert hashes(tmp_path / "two") == first
     assert set(document["files"]) == set(first)
@@ -62,7 +65,8 @@ def test_what_cannot_be_done_is_refused_before_any_work(tmp_path: Path) -> None:
     (full / "file").touch()
     new = tmp_path / "new"
     for given, message in (
-        ({}, "out: name a folder to write into with --out"),
+        ({}, "out: name a folder to write into with --out, or send to a service with --live"),
+        ({"out": new, "live": True}, "live: sends to a service; leave --out and --format away, or --live"),
         ({"out": full}, f"out: {full} is not empty; name another folder, or remove it"),
         ({"out": full / "file"}, f"out: {full / 'file'} is a file"),
         ({"out": tmp_path / "no" / "folder"}, f"out: there is no folder {tmp_path / 'no'}"),

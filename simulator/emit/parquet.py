@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute
+import pyarrow.ipc
 import pyarrow.parquet
 import yaml
 
-from simulator.emit.writer import STARTED, Known, span_id, trace_id
+from simulator.emit.writer import STARTED, Known, span_id, things_of, trace_id
 from simulator.world.facts import Fact
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ MAPPING = {
     "span_id": "span_id",
     "drop": ["object_type"],
 }
+CENT = pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -101,17 +104,18 @@ class ParquetWriter:
         for name, values in details(day.facts).items():
             columns[_waiting(name)] = found = _detail(values)
             self._details[name] = _common(self._details.get(name), found.type)
-        path = self._parts / f"{day.number:05d}.parquet"
-        pa.parquet.write_table(pa.table(columns), path, compression="lz4", use_dictionary=False, write_statistics=False)
+        table = pa.table(columns)
+        path = self._parts / f"{day.number:05d}.arrow"
+        with pa.ipc.new_file(path, table.schema) as out:
+            out.write_table(table)
         self._days.append(path)
         self._links.add(
             [(at_us, one.type, one.id, other.type, other.id, text) for at_us, one, other, text in day.links]
         )
         rows: list[tuple[Any, ...]] = []
-        for fact in day.facts:
-            for thing in fact.things:
-                if self._known.is_new(thing):
-                    rows += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
+        for thing in things_of(day.facts):
+            if self._known.is_new(thing):
+                rows += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
         rows += [(thing.type, thing.id, name, value, at_us) for at_us, thing, name, value in day.changes]
         self._attributes.add(rows)
 
@@ -123,7 +127,8 @@ class ParquetWriter:
         schema = pa.schema([*OWN.items(), *((column, self._details[name]) for column, name in columns.items())])
         with pa.parquet.ParquetWriter(self._folder / "events.parquet", schema, compression="zstd") as out:
             for path in self._days:
-                table = pa.parquet.read_table(path)
+                with pa.OSFile(str(path)) as part:
+                    table = pa.ipc.open_file(part).read_all()
                 there = set(table.column_names)
                 arrays = [table[name] for name in OWN]
                 for name in names:
@@ -161,33 +166,45 @@ class _Table:
 
 def own_columns(facts: Sequence[Fact]) -> dict[str, Any]:
     """The columns of OWN, one row per fact."""
-    values: dict[str, list[Any]] = {
-        "event_id": [fact.id for fact in facts],
-        "source": [fact.system for fact in facts],
-        "activity": [fact.activity for fact in facts],
-        "occurred_at": [fact.at_us for fact in facts],
-        "started_at": [fact.details.get(STARTED) for fact in facts],
-        "seen_at": [fact.seen_us for fact in facts],
+    if not facts:
+        return {name: pa.array([], kind) for name, kind in OWN.items()}
+    given = dict(zip(Fact._fields, zip(*facts, strict=True), strict=True))
+    cents = pa.array(given["cents"], pa.int64())
+    things = given["things"]
+    values: dict[str, Any] = {
+        "event_id": [f"{system}-{number:09d}" for system, number in zip(given["system"], given["number"], strict=True)],
+        "source": given["system"],
+        "activity": given["activity"],
+        "occurred_at": given["at_us"],
+        "started_at": [one.get(STARTED) if one else None for one in given["details"]],
+        "seen_at": given["seen_us"],
         "precision": ["ms"] * len(facts),
-        "actor": [fact.actor for fact in facts],
-        "actor_kind": [fact.actor_kind for fact in facts],
-        "outcome": [fact.outcome for fact in facts],
-        "error_code": [fact.error for fact in facts],
-        "value": [None if fact.cents is None else Decimal(fact.cents).scaleb(-2) for fact in facts],
-        "currency": ["" if fact.cents is None else fact.currency for fact in facts],
-        "object_type": [fact.things[0].type for fact in facts],
-        "object_id": [fact.things[0].id for fact in facts],
-        "objects": [_encode([(thing.type, thing.id, "") for thing in fact.things]) for fact in facts],
+        "actor": given["actor"],
+        "actor_kind": given["actor_kind"],
+        "outcome": given["outcome"],
+        "error_code": given["error"],
+        "value": pa.compute.multiply(cents.cast(pa.decimal128(19, 0)), CENT).cast(OWN["value"]),
+        "currency": [
+            "" if one is None else currency for one, currency in zip(given["cents"], given["currency"], strict=True)
+        ],
+        "object_type": [some[0].type for some in things],
+        "object_id": [some[0].id for some in things],
+        "objects": [_encode([(thing.type, thing.id, "") for thing in some]) for some in things],
         "trace_id": [trace_id(fact) for fact in facts],
         "span_id": [span_id(fact) for fact in facts],
     }
-    return {name: pa.array(values[name], kind) for name, kind in OWN.items()}
+    return {
+        name: values[name] if isinstance(values[name], pa.Array) else pa.array(values[name], kind)
+        for name, kind in OWN.items()
+    }
 
 
 def details(facts: Sequence[Fact]) -> dict[str, list[Any]]:
     """The details of facts, but when they started, by name: one value per fact, None where it has none."""
     found: dict[str, list[Any]] = {}
     for row, fact in enumerate(facts):
+        if not fact.details:
+            continue
         for name, value in fact.details.items():
             if name != STARTED:
                 column = found.get(name)

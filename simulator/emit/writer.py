@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
@@ -45,6 +47,11 @@ class Known:
         if len(self._young) >= self._remembered:
             self._old, self._young = self._young, set()
         return not known
+
+
+def things_of(facts: Sequence[Fact]) -> Iterable[Thing]:
+    """The objects of facts as they were first told of, each instance once."""
+    return dict.fromkeys(chain.from_iterable(fact.things for fact in facts))
 
 
 def money(cents: int) -> str:

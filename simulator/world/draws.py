@@ -16,7 +16,9 @@ from statistics import NormalDist
 
 from simulator.world.times import MILLISECOND, SECOND
 
-_NORMAL = NormalDist()
+_inverse, _exp = NormalDist().inv_cdf, math.exp
+LEAST = 1e-12
+"""The least probability that a normal value is drawn for."""
 
 
 class Table:
@@ -59,9 +61,11 @@ class Draws(Random):
         return table.at(self.random())
 
     def normal(self) -> float:
-        return _NORMAL.inv_cdf(max(self.random(), 1e-12))
+        return _inverse(max(self.random(), LEAST))
 
     def duration_us(self, median_s: float, sigma: float, at_most_s: float = math.inf) -> int:
         """A log-normal duration by its median and the standard deviation of its logarithm; at least a second."""
-        seconds = min(median_s * math.exp(sigma * self.normal()), at_most_s)
-        return max(int(seconds * 1000) * MILLISECOND, SECOND)
+        drawn = self.random()
+        seconds = median_s * _exp(sigma * _inverse(drawn if drawn > LEAST else LEAST))
+        taken_us = int((seconds if seconds < at_most_s else at_most_s) * 1000) * MILLISECOND
+        return taken_us if taken_us > SECOND else SECOND

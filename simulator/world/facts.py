@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from simulator.world.draws import Draws
@@ -119,6 +120,7 @@ def next_batch_us(telling: Telling, at_us: int) -> int:
     return (at_us // telling.every_us + 1) * telling.every_us + telling.after_us
 
 
+_WHEN_TOLD = itemgetter(Fact._fields.index("seen_us"), Fact._fields.index("number"))
 SourceFault = Callable[[Fact], Fact | None]
 """What a fault of a source makes of a fact; None: its system never tells of it."""
 
@@ -158,12 +160,14 @@ class Recorder:
         draws = self._draws.get(system)
         if draws is None:
             draws = self._draws[system] = Draws(self.seed, "telling", system)
-        known_us = max(at_us, self.now_us())  # what the world comes to know afterwards is told afterwards
+        now_us = self.now_us()
+        known_us = at_us if at_us > now_us else now_us  # what the world comes to know afterwards is told afterwards
         if telling.every_us:
             seen_us = next_batch_us(telling, known_us)
         else:
             seen_us = known_us + draws.duration_us(telling.median_s, telling.sigma)
         repeats = 2 if telling.twice and draws.chance(telling.twice) else 1
+        who, kind = (by, "human") if by else (actor or system, "system")
         fact = Fact(
             self.facts_in_all,
             at_us,
@@ -171,8 +175,8 @@ class Recorder:
             system,
             activity,
             things,
-            by or actor or system,
-            "human" if by else "system",
+            who,
+            kind,
             outcome,
             error,
             cents,
@@ -180,8 +184,12 @@ class Recorder:
             details or {},
             repeats,
         )
+        faults = self.source_faults.get(system)
+        if faults is None:
+            self._coming.append(fact)
+            return fact
         told = fact
-        for fault in self.source_faults.get(system, ()):
+        for fault in faults:
             found = fault(told)
             if found is None:
                 return fact
@@ -201,7 +209,7 @@ class Recorder:
         """What was told before this instant and was not given yet, by when it was told; links and changes by when they
         came about."""
         due = [fact for fact in self._coming if fact.seen_us < until_us]
-        due.sort(key=lambda fact: (fact.seen_us, fact.number))
+        due.sort(key=_WHEN_TOLD)
         self._coming = [fact for fact in self._coming if fact.seen_us >= until_us]
         links = sorted((link for link in self.links if link.at_us < until_us), key=lambda one: one.at_us)
         changes = sorted((one for one in self.changes if one.at_us < until_us), key=lambda one: one.at_us)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -55,7 +56,7 @@ class World:
         self.end_us = local_us(first + timedelta(days=days), "00:00", self.zone)
         self.faults = faults
         self.env = simpy.Environment(initial_time=self.start_us)
-        self.recorder = Recorder(seed, lambda: self.now_us)
+        self.recorder = Recorder(seed, partial(getattr, self.env, "now"))
         self.office = self.hours(ZONE, OFFICE)
         self.store_hours = {
             store.id: self.hours(store.zone, store.week, self._shut(store)) for store in STORES.values()

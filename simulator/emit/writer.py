@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
@@ -67,15 +68,21 @@ class Stamps:
     def __init__(self, zone: str = "") -> None:
         self._zone = ZoneInfo(zone) if zone else None
         self._minutes: dict[int, tuple[str, str]] = {}
+        self._seconds = _seconds()
+        self._last = -1, ""
 
     def __call__(self, at_us: int) -> str:
+        if at_us == self._last[0]:  # the next of a batch
+            return self._last[1]
         minute, rest_us = divmod(at_us, MINUTE)
         found = self._minutes.get(minute)
         if found is None:
             if len(self._minutes) > 3 * DAY // MINUTE:
                 self._minutes.clear()
             found = self._minutes[minute] = self._minute(minute * MINUTE)
-        return f"{found[0]}{rest_us // 1_000_000:02d}.{rest_us // 1_000 % 1000:03d}{found[1]}"
+        text = f"{found[0]}{self._seconds[rest_us // 1_000]}{found[1]}"
+        self._last = at_us, text
+        return text
 
     def _minute(self, at_us: int) -> tuple[str, str]:
         """What stands before its seconds, and behind them."""
@@ -84,6 +91,12 @@ class Stamps:
             return at.strftime("%Y-%m-%dT%H:%M:"), "Z"
         text = at.astimezone(self._zone).isoformat(timespec="minutes")
         return text[:16] + ":", text[16:]
+
+
+@cache
+def _seconds() -> tuple[str, ...]:
+    """The seconds of a minute in all their milliseconds."""
+    return tuple(f"{number // 1000:02d}.{number % 1000:03d}" for number in range(60_000))
 
 
 def trace_id(fact: Fact) -> str:

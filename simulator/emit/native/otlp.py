@@ -29,6 +29,21 @@ RESOURCE = {
 SCOPE = {"name": "integration-bus", "version": "4.2.0"}
 
 
+def _text(key: str, value: str) -> dict[str, Any]:
+    return {"key": key, "value": {"stringValue": value}}
+
+
+OF_INTERFACE = {
+    one.id: [
+        _text("interface", one.id),
+        _text("source.system", one.sender),
+        _text("target.system", one.receiver),
+        _text("messaging.system", one.protocol),
+    ]
+    for one in INTERFACES.values()
+}
+
+
 class Bus(DayFiles):
     def content(self, told: Sequence[Told]) -> bytes:
         return json_lines(_requests([_span(one) for one in told if one.fact.activity not in BEGINNINGS]))
@@ -45,13 +60,7 @@ def _span(told: Told) -> dict[str, Any]:
     begins_us = fact.details.get(STARTED)
     interface = main.attributes.get("interface", "")
     attributes = [_text("event.id", fact.id), _text("event.name", fact.activity), _text(f"{main.type}.id", main.id)]
-    if known := INTERFACES.get(interface):
-        attributes += [
-            _text("interface", interface),
-            _text("source.system", known.sender),
-            _text("target.system", known.receiver),
-            _text("messaging.system", known.protocol),
-        ]
+    attributes += OF_INTERFACE.get(interface, [])
     if (attempt := fact.details.get("attempt")) is not None:
         attributes.append({"key": "attempt", "value": {"intValue": str(attempt)}})
     for type_, ids in references(fact.things[1:]).items():
@@ -79,7 +88,3 @@ def _span(told: Told) -> dict[str, Any]:
         "attributes": attributes,
         "status": {"code": ERROR, "message": fact.error or fact.outcome} if failed else {"code": UNSET},
     }
-
-
-def _text(key: str, value: str) -> dict[str, Any]:
-    return {"key": key, "value": {"stringValue": value}}

@@ -91,6 +91,8 @@ def listed(things: Iterable[Thing]) -> str:
 
 def facts_of(told: Told) -> dict[str, Any]:
     """What a system writes besides: the details of what happened, and attributes of a new object."""
+    if not told.fact.details:
+        return dict(told.attributes)
     plain = {name: value for name, value in told.fact.details.items() if not name.endswith("_us")}
     return {**told.attributes, **plain}
 

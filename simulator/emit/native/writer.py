@@ -22,7 +22,6 @@ from simulator.emit.native.temporal import Temporal
 from simulator.emit.native.told import Source, Told
 from simulator.emit.native.wms import Wms
 from simulator.emit.writer import Known
-from simulator.world.facts import Fact
 from simulator.world.retailer import ZONE
 from simulator.world.times import MINUTE, local_us
 
@@ -65,17 +64,20 @@ class NativeWriter:
 
     def day(self, day: Day) -> None:
         by_system: dict[str, list[Told]] = {}
+        is_new = self._known.is_new
         for fact in day.facts:
-            told = self._told(fact)
+            main = fact.things[0]
+            attributes = main.attributes if main.attributes and is_new(main) else {}
+            told = Told(fact, fact.seen_us, attributes)
             by_system.setdefault(fact.system, []).append(told)
-            for number in range(1, fact.repeats):
-                self._again.append(told._replace(seen_us=fact.seen_us + number * AGAIN_US))
+            if fact.repeats > 1:
+                again = [told._replace(seen_us=fact.seen_us + number * AGAIN_US) for number in range(1, fact.repeats)]
+                self._again += again
         until_us = local_us(day.date + timedelta(days=1), "00:00", ZoneInfo(ZONE))
-        again = {told.fact.system for told in self._again if told.seen_us < until_us}
-        for told in self._again:
-            if told.seen_us < until_us:
-                by_system.setdefault(told.fact.system, []).append(told)
-        for system in again:
+        due = [told for told in self._again if told.seen_us < until_us]
+        for told in due:
+            by_system.setdefault(told.fact.system, []).append(told)
+        for system in {told.fact.system for told in due}:
             by_system[system].sort(key=lambda told: (told.seen_us, told.fact.number))
         self._again = [told for told in self._again if told.seen_us >= until_us]
         for system, facts in by_system.items():
@@ -86,7 +88,3 @@ class NativeWriter:
     def close(self) -> None:
         for source in self._sources.values():
             source.close()
-
-    def _told(self, fact: Fact) -> Told:
-        main = fact.things[0]
-        return Told(fact, fact.seen_us, main.attributes if self._known.is_new(main) else {})

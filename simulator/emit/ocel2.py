@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
 import msgspec
 
-from simulator.emit.writer import STARTED, Known, Stamps, money, span_id, trace_id
+from simulator.emit.writer import STARTED, Known, Stamps, money, span_id, things_of, trace_id
 from simulator.world.facts import Fact, Thing
 
 if TYPE_CHECKING:
@@ -46,18 +47,18 @@ class OcelWriter:
         self._out = (folder / "log.json").open("wb")
         self._files = [(self._parts / f"{number:02d}").open("wb") for number in range(PARTS)]
         self._names, self._known, self._stamp = Names(), Known(), Stamps()
+        self._quoted = lru_cache(maxsize=20_000)(_quoted)
         self._event_types: Types = {}
         self._object_types: Types = {}
         self._mark = b'{"events":[\n'
 
     def day(self, day: Day) -> None:
-        pieces: list[bytes] = []
-        for fact in day.facts:
-            pieces += (self._mark, _encode(self._event(fact)))
+        events = [self._event(fact) for fact in day.facts]
+        if events:
+            self._out.write(self._mark + ",\n".join(events).encode())
             self._mark = b",\n"
-            for thing in fact.things:
-                self._note(thing)
-        self._out.write(b"".join(pieces))
+        for thing in things_of(day.facts):
+            self._note(thing)
         for _, one, other, qualifier in day.links:
             self._note(one)
             self._note(other)
@@ -86,43 +87,48 @@ class OcelWriter:
         out.close()
         shutil.rmtree(self._parts)
 
-    def _event(self, fact: Fact) -> dict[str, Any]:
-        kinds = self._event_types.get(fact.activity)
+    def _event(self, fact: Fact) -> str:
+        """The event as JSON, put together from pieces: as dictionaries it takes twice as long."""
+        quoted, activity = self._quoted, fact.activity
+        kinds = self._event_types.get(activity)
         if kinds is None:
-            kinds = self._event_types[fact.activity] = {}
+            kinds = self._event_types[activity] = {}
         attributes = []
         for name, value, kind in self._attributes(fact):
-            before = kinds.get(name)
-            if before != kind:
-                kinds[name] = kind if before is None else "string"
-            attributes.append({"name": name, "value": value})
-        return {
-            "id": fact.id,
-            "type": fact.activity,
-            "time": self._stamp(fact.at_us),
-            "attributes": attributes,
-            "relationships": [{"objectId": self._names.of(thing), "qualifier": ""} for thing in fact.things],
-        }
+            if kinds.get(name) != kind:
+                kinds[name] = kind if name not in kinds else "string"
+            attributes.append(f'{{"name":{quoted(name)},"value":{value}}}')
+        relations = [f'{{"objectId":{_quoted(self._names.of(thing))},"qualifier":""}}' for thing in fact.things]
+        return (
+            f'{{"id":"{fact.id}","type":{quoted(activity)},"time":"{self._stamp(fact.at_us)}",'
+            f'"attributes":[{",".join(attributes)}],"relationships":[{",".join(relations)}]}}'
+        )
 
-    def _attributes(self, fact: Fact) -> Iterator[tuple[str, str, Kind]]:
-        yield "gembascope:source", fact.system, "string"
-        yield "gembascope:seen_at", self._stamp(fact.seen_us), "time"
-        yield "gembascope:actor", fact.actor, "string"
-        yield "gembascope:actor_kind", fact.actor_kind, "string"
-        yield "gembascope:outcome", fact.outcome, "string"
+    def _attributes(self, fact: Fact) -> list[tuple[str, str, Kind]]:
+        """Name, value as JSON text, and kind."""
+        quoted = self._quoted
+        found: list[tuple[str, str, Kind]] = [
+            ("gembascope:source", quoted(fact.system), "string"),
+            ("gembascope:seen_at", f'"{self._stamp(fact.seen_us)}"', "time"),
+            ("gembascope:actor", quoted(fact.actor), "string"),
+            ("gembascope:actor_kind", quoted(fact.actor_kind), "string"),
+            ("gembascope:outcome", quoted(fact.outcome), "string"),
+        ]
         if fact.error:
-            yield "gembascope:error_code", fact.error, "string"
+            found.append(("gembascope:error_code", quoted(fact.error), "string"))
         if fact.cents is not None:
-            yield "gembascope:value", money(fact.cents), "string"
-            yield "gembascope:currency", fact.currency, "string"
+            found.append(("gembascope:value", f'"{money(fact.cents)}"', "string"))
+            found.append(("gembascope:currency", quoted(fact.currency), "string"))
         if trace := trace_id(fact):
-            yield "gembascope:trace_id", trace, "string"
-            yield "gembascope:span_id", span_id(fact), "string"
+            found.append(("gembascope:trace_id", f'"{trace}"', "string"))
+            found.append(("gembascope:span_id", f'"{span_id(fact)}"', "string"))
         for name, value in fact.details.items():
             if name == STARTED:
-                yield "gembascope:started_at", self._stamp(value), "time"
+                found.append(("gembascope:started_at", f'"{self._stamp(value)}"', "time"))
             else:
-                yield name, *_written(value)
+                text, kind = _written(value)
+                found.append((name, quoted(text), kind))
+        return found
 
     def _note(self, thing: Thing) -> None:
         """Keep what a new object has from its beginning."""
@@ -149,6 +155,10 @@ class Names:
     def of(self, thing: Thing) -> str:
         owner = self._owners.setdefault(thing.id.translate(_DIGITS), thing.type)
         return thing.id if owner == thing.type else f"{MARK}{len(thing.type)}:{thing.type}:{thing.id}"
+
+
+def _quoted(text: str) -> str:
+    return _encode(text).decode()
 
 
 def _written(value: Any) -> tuple[str, Kind]:

@@ -69,7 +69,7 @@ def fulfil(world: World, order: Order) -> Process:
         done = yield from _from_center(world, order)
     if done is None:
         return
-    late = done > order.promised_us
+    late = (order.ready_us or done) > order.promised_us
     world.announce("order delivered", order, done, late)
     invoice(world, order, done)
 
@@ -274,6 +274,7 @@ def _pick_up(world: World, order: Order) -> Ending:
     tell("pos", "Pickup staged", (job,), staged_us, by=work.by)
     tell("crm", "Customer notified", (job, order), staged_us + 30 * SECOND)
     world.announce("goods issued", order, job, order.lines, staged_us)
+    order.ready_us = staged_us
     if staged_us > order.promised_us:
         world.announce("order late", order, job, staged_us)
     comes_us = world.store_hours[order.store].at_work(staged_us + draws.duration_us(20 * 3600, 0.8))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.world.draws import Draws, Table, lot
-from simulator.world.facts import Thing
+from simulator.world.facts import CURRENCY, Thing, amount
 from simulator.world.retailer import (
     BOUGHT,
     CARRIERS,
@@ -17,7 +18,7 @@ from simulator.world.retailer import (
     STORES,
 )
 from simulator.world.rhythm import local_date
-from simulator.world.times import DAY
+from simulator.world.times import DAY, SECOND, as_datetime, local_us
 
 if TYPE_CHECKING:
     from simulator.world.world import World
@@ -31,6 +32,8 @@ PIECES = Table({"1": 0.5, "2": 0.27, "3": 0.13, "4": 0.06, "5": 0.04})
 WAYS = Table({"center": 0.74, "store": 0.1, "pickup": 0.16})
 """How an order of the web is fulfilled; others are from the distribution centre."""
 PURPOSES = Table({"": 0.992, "test": 0.003, "staff": 0.005})
+CUT_OFF_HOUR = 18
+"""At the head office: what is ordered by then leaves on the same day."""
 CUSTOMERS_PER_ORDER_A_DAY = 40
 
 
@@ -47,13 +50,28 @@ class Order(Thing):
     """An order with all that its systems know of it."""
 
     __slots__ = (
-        "at_us", "carrier", "cents", "channel", "customer", "draws", "lines", "marketplace", "method", "paid",
-        "promised_us", "region", "stays_late", "store", "way",
+        "at_us",
+        "carrier",
+        "cents",
+        "channel",
+        "customer",
+        "draws",
+        "lines",
+        "marketplace",
+        "method",
+        "paid",
+        "promised_us",
+        "ready_us",
+        "region",
+        "store",
+        "way",
     )  # fmt: skip
     lines: list[Line]
     at_us: int
     cents: int
     promised_us: int
+    ready_us: int
+    """When a pickup lay ready; 0 for others, and before."""
     customer: Thing
     draws: Draws
     channel: str
@@ -76,7 +94,7 @@ def make_order(world: World, at_us: int) -> Order:
     number = world.number("order", 100_001)
     draws = Draws(world.seed, "order", number)
     order = Order("order", f"O-{number}")
-    order.draws, order.at_us, order.paid = draws, at_us, False
+    order.draws, order.at_us, order.ready_us, order.paid = draws, at_us, 0, False
     order.channel, order.region = draws.pick(CHANNELS), draws.pick(REGIONS)
     if order.channel == "store" and not _stores_open(world, at_us):
         order.channel = "web"
@@ -122,7 +140,8 @@ def _lines(world: World, order: Order, draws: Draws) -> list[Line]:
         _promoted(world, order, lines)
     found, prices = [], world.prices[{"web": "shop", "store": "pos"}.get(order.channel, "market")]
     for number, (sku, pieces) in enumerate(sorted(lines.items()), 1):
-        line = Thing("order_line", f"{order.id}-{number}", sku=sku, quantity=str(pieces))
+        money = {"price": amount(prices[sku]), "line_value": amount(prices[sku] * pieces), "currency": CURRENCY}
+        line = Thing("order_line", f"{order.id}-{number}", sku=sku, quantity=str(pieces), **money)
         found.append(Line(line, sku, pieces, prices[sku]))
     return found
 
@@ -155,9 +174,13 @@ def _stores_open(world: World, at_us: int) -> bool:
 
 
 def _promise(world: World, order: Order) -> int:
-    """Customers are promised a day: the third working day of the warehouse after the order, of a pickup the next."""
-    hours, days = world.warehouse, 1 if order.way == "pickup" else 4
+    """Customers are promised a day, to its end: the next working day of the warehouse, of a delivery that is ordered
+    past the cut-off the one after that."""
+    hours = world.warehouse
     at_us = hours.at_work(order.at_us)
+    late = as_datetime(at_us).astimezone(world.zone).hour >= CUT_OFF_HOUR
+    days = 2 if late and order.way != "pickup" else 1
     for _ in range(days):
         at_us = hours.at_work(at_us + DAY)
-    return at_us
+    day = as_datetime(at_us).astimezone(world.zone).date()
+    return local_us(day + timedelta(days=1), "00:00", world.zone) - SECOND

@@ -8,8 +8,7 @@ from typing import Any
 
 from simulator.emit.native.told import DayFiles, Told, facts_of, json_lines, references, slug
 from simulator.emit.writer import Stamps, money
-from simulator.world.facts import Fact, Thing
-from simulator.world.retailer import ARTICLE
+from simulator.world.facts import Fact
 
 TOPICS = {"Order placed": "orders/create", "Order cancelled": "orders/cancelled"}
 """Those that have a name of their own; the others follow from what happened to what."""
@@ -75,20 +74,15 @@ def order(told: Told, stamp: Stamps) -> dict[str, Any]:
 
 
 def lines(fact: Fact) -> Iterator[dict[str, Any]]:
-    """The lines of an order, at today's prices."""
+    """The lines of an order."""
     for thing in fact.things:
         if thing.type == "order_line":
             yield {
                 "id": thing.id,
                 "sku": thing.attributes["sku"],
                 "quantity": int(thing.attributes["quantity"]),
-                "price": price(thing),
+                "price": thing.attributes["price"],
             }
-
-
-def price(line: Thing) -> str:
-    article = ARTICLE.get(line.attributes["sku"])
-    return money(article.cents) if article else ""
 
 
 def kept(told: Told) -> dict[str, Any]:

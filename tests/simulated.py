@@ -50,6 +50,18 @@ class Told:
         fault = self.fault(kind)
         return at(fault["start"]), at(fault["end"])
 
+    def each(self, key: tuple[str, str], activity: str) -> list[Fact]:
+        """The facts of the object with this activity, in order."""
+        return [fact for fact in self.of.get(key, ()) if fact.activity == activity]
+
+    def about(self, activity: str) -> dict[tuple[str, str], list[Fact]]:
+        """The facts of an activity by what they are about above all."""
+        found: dict[tuple[str, str], list[Fact]] = {}
+        for fact in self.facts:
+            if fact.activity == activity:
+                found.setdefault(fact.things[0].key, []).append(fact)
+        return found
+
     def first(self, key: tuple[str, str], *activities: str) -> Fact | None:
         """The first fact of the object with one of these activities."""
         return next((fact for fact in self.of.get(key, ()) if fact.activity in activities), None)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from datetime import date, timedelta
-from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from simulated import Told, at, told
+from simulated import Told, told
 
 from simulator.flows.settlements import FEES
 from simulator.world.facts import Fact
 from simulator.world.retailer import CENTER, ZONE
-from simulator.world.times import DAY, HOUR, MINUTE, as_datetime
+from simulator.world.times import DAY, HOUR, as_datetime
 
 DAYS, ORDERS = 12, 90
 Key = tuple[str, str]
@@ -37,22 +35,7 @@ def broken() -> Told:
         {"kind": "price_update_missing", "from": "day 2", "for": "4d", "where": {"channel": "web"}},
         {"kind": "settlement_discrepancy", "from": "day 8", "for": "3d", "where": {"marketplace": "aurora"}},
         {"kind": "close_held_up", "from": "day 8", "for": "2d"},
-        {"kind": "workflow_stopped", "from": "day 9 13:00", "for": "1d", "where": {"workflow": "stock-push"}},
         days=DAYS,
-        orders_per_day=ORDERS,
-    )
-
-
-@pytest.fixture(scope="module")
-def busy() -> Told:
-    """A promotion that sells out, a store that is closed, and workflows that stop."""
-    return told(
-        {"kind": "promotion_stockout", "from": "day 3 08:00", "until": "day 8"},
-        {"kind": "quiet_shop", "from": "day 2", "for": "3d", "where": {"store": "station"}},
-        {"kind": "workflow_stopped", "from": "day 8 12:00", "for": "2d", "where": {"workflow": "settlement-import"}},
-        {"kind": "workflow_stopped", "from": "day 2 08:00", "for": "34h", "where": {"workflow": "price-publish"}},
-        {"kind": "erp_batch_skipped", "from": "day 9 09:00", "for": "6h"},
-        days=10,
         orders_per_day=ORDERS,
     )
 
@@ -69,22 +52,9 @@ def day_of(at_us: int) -> date:
     return as_datetime(at_us).astimezone(ZoneInfo(ZONE)).date()
 
 
-def facts(found: Told, key: Key, activity: str) -> list[Fact]:
-    return [fact for fact in found.of.get(key, ()) if fact.activity == activity]
-
-
-def about(found: Told, activity: str) -> dict[Key, list[Fact]]:
-    """The facts of an activity by what they are about."""
-    by: dict[Key, list[Fact]] = defaultdict(list)
-    for fact in found.facts:
-        if fact.activity == activity:
-            by[fact.things[0].key].append(fact)
-    return by
-
-
 def days_late(found: Told, key: Key) -> int:
     """How many days after the day that the supplier confirmed last everything was there, or the log ended."""
-    promises = facts(found, key, "Purchase order acknowledged") + facts(found, key, "Delivery date changed")
+    promises = found.each(key, "Purchase order acknowledged") + found.each(key, "Delivery date changed")
     received = found.first(key, "Goods receipt posted")
     until = day_of(found.facts[-1].seen_us) if received is None else day_of(received.at_us)
     return (until - max(date.fromisoformat(fact.details["confirmed"]) for fact in promises)) // timedelta(days=1)
@@ -98,7 +68,7 @@ def test_a_supplier_that_delays_delivers_after_the_day_it_confirmed(broken: Told
     begins_us, ends_us = broken.window("supplier_delay")
     late = {
         key
-        for key, (acknowledged, *_) in about(broken, "Purchase order acknowledged").items()
+        for key, (acknowledged, *_) in broken.about("Purchase order acknowledged").items()
         if broken.things[key].attributes["supplier"] == "alder"
         if begins_us <= acknowledged.at_us < ends_us and days_late(broken, key) >= 1
     }
@@ -110,7 +80,7 @@ def test_a_supplier_that_delays_delivers_after_the_day_it_confirmed(broken: Told
 def overcharged(found: Told) -> dict[Key, int]:
     """By invoice, how many cents more than the value of the goods that were received, unless it is a little."""
     more = {}
-    for key, (invoice, *_) in about(found, "Invoice received").items():
+    for key, (invoice, *_) in found.about("Invoice received").items():
         received = found.of["goods_receipt", f"GR-{key[1][3:]}"][0].cents or 0
         if (invoice.cents or 0) > 1.03 * received:
             more[key] = (invoice.cents or 0) - received
@@ -131,10 +101,10 @@ def test_invoices_ask_for_more_than_was_received(broken: Told, clean: Told) -> N
 
 def unpublished(found: Told) -> set[Key]:
     """Articles at the distribution centre of which the shop was never told what the ERP has posted, half a day on."""
-    published = {key for key in about(found, "Stock published to webshop")}
+    published = {key for key in found.about("Stock published to webshop")}
     return {
         fact.things[1].key
-        for key, (fact, *_) in about(found, "Stock posted in ERP").items()
+        for key, (fact, *_) in found.about("Stock posted in ERP").items()
         if fact.details["location"] == CENTER
         and key not in published
         and fact.at_us < found.facts[-1].seen_us - 12 * HOUR
@@ -144,14 +114,14 @@ def unpublished(found: Told) -> set[Key]:
 def test_the_shop_goes_on_with_another_level_than_the_erp(broken: Told, clean: Told) -> None:
     begins_us, ends_us = broken.window("stock_divergence")
     for key, hit in broken.affected("stock_divergence"):
-        levels = [fact.details["on_hand"] for fact in facts(broken, key, "Stock posted in ERP")]
+        levels = [fact.details["on_hand"] for fact in broken.each(key, "Stock posted in ERP")]
         assert hit["erp"] in levels
         assert hit["erp"] != hit["shop"]
-        published = facts(broken, key, "Stock published to webshop")
+        published = broken.each(key, "Stock published to webshop")
         assert not [fact for fact in published if begins_us + HOUR < fact.at_us < ends_us]
         before = [fact.details["on_hand"] for fact in published if fact.at_us <= begins_us + HOUR]
         assert not before or before[-1] == hit["shop"]
-        assert facts(broken, key, "Stock published to marketplace")
+        assert broken.each(key, "Stock published to marketplace")
     hit_keys = {key for key, _ in broken.affected("stock_divergence")}
     assert {key for key in unpublished(broken) if "sku-0002" not in key[1]} <= hit_keys
     assert not unpublished(clean)
@@ -159,17 +129,17 @@ def test_the_shop_goes_on_with_another_level_than_the_erp(broken: Told, clean: T
 
 def several_at_once(found: Told, key: Key) -> bool:
     """Whether one upload tells several movements of the same article."""
-    nights = Counter(fact.at_us for fact in facts(found, key, "Stock movement recorded"))
+    nights = Counter(fact.at_us for fact in found.each(key, "Stock movement recorded"))
     return bool(nights) and max(nights.values()) > 1
 
 
 def test_sales_are_posted_twice_until_stock_is_negative(broken: Told, clean: Told) -> None:
-    reported = {fact.things[1].key for many in about(broken, "Negative stock reported").values() for fact in many}
+    reported = {fact.things[1].key for many in broken.about("Negative stock reported").values() for fact in many}
     assert reported == {key for key, _ in broken.affected("negative_stock")}
     for key, hit in broken.affected("negative_stock"):
         assert broken.things[key].attributes["location"] == "harbour"
         assert hit["on_hand"] < 0
-        assert hit["on_hand"] in [fact.details["on_hand"] for fact in facts(broken, key, "Stock posted in ERP")]
+        assert hit["on_hand"] in [fact.details["on_hand"] for fact in broken.each(key, "Stock posted in ERP")]
         assert several_at_once(broken, key)
     assert not [key for key in clean.of if key[0] == "sku_location" and several_at_once(clean, key)]
     levels = [fact.details["on_hand"] for fact in clean.facts if "on_hand" in fact.details]
@@ -179,13 +149,13 @@ def test_sales_are_posted_twice_until_stock_is_negative(broken: Told, clean: Tol
 def short(found: Told, sku: str) -> list[Fact]:
     """Reports that the distribution centre has not enough of an article."""
     place = "sku_location", f"{sku}@{CENTER}"
-    return [fact for fact in facts(found, place, "Out of stock reported") if fact.things[0].type == "order"]
+    return [fact for fact in found.each(place, "Out of stock reported") if fact.things[0].type == "order"]
 
 
 def test_the_shop_sells_what_was_written_off(broken: Told, clean: Told) -> None:
     begins_us, ends_us = broken.window("oversell")
     place = "sku_location", f"sku-0002@{CENTER}"
-    gone = [fact for fact in facts(broken, place, "Stock movement recorded") if begins_us <= fact.at_us < ends_us]
+    gone = [fact for fact in broken.each(place, "Stock movement recorded") if begins_us <= fact.at_us < ends_us]
     assert gone[0].details["on_hand"] == 0
     told_of = {fact.things[0].key: fact for fact in short(broken, "sku-0002")}
     pieces = 0
@@ -240,12 +210,12 @@ def test_a_price_reaches_the_tills_and_not_the_shop(broken: Told, clean: Told) -
 
 def settled(found: Told, key: Key) -> tuple[int, int]:
     """What a marketplace owes by the facts about its orders and their returns, and what it says that it owes."""
-    report = facts(found, key, "Settlement report received")[0]
-    ended_us = facts(found, key, "Settlement period ended")[0].at_us
+    report = found.each(key, "Settlement report received")[0]
+    ended_us = found.each(key, "Settlement period ended")[0].at_us
     marketplace = found.things[key].attributes["marketplace"]
     sold = [
         found.of[order][0].cents or 0
-        for order, (done, *_) in about(found, "Order completed").items()
+        for order, (done, *_) in found.about("Order completed").items()
         if done.at_us < ended_us and found.first(order, "Order placed").system == f"market-{marketplace}"
     ]
     assert report.details["orders"] == len(sold)
@@ -263,152 +233,23 @@ def test_a_marketplace_pays_less_than_it_owes(broken: Told, clean: Told) -> None
         assert broken.fault("settlement_discrepancy")["money"] == euros(owed - paid)
         assert (cents(hit["owed"]), cents(hit["reported"])) == (owed, paid)
         assert broken.first(key, "Fee discrepancy found")
-    for key in about(clean, "Settlement report received"):
+    for key in clean.about("Settlement report received"):
         owed, paid = settled(clean, key)
         assert paid >= 0.995 * owed
 
 
 def test_late_postings_hold_up_the_close(broken: Told, clean: Told) -> None:
     def locked_us(found: Told, key: Key) -> int:
-        return (facts(found, key, "Period locked") or found.facts[-1:])[0].at_us
+        return (found.each(key, "Period locked") or found.facts[-1:])[0].at_us
 
     money = 0
     for key, _ in broken.affected("close_held_up"):
-        late = facts(broken, key, "Late posting received")
+        late = broken.each(key, "Late posting received")
         money += sum(fact.cents or 0 for fact in late)
         assert len(late) >= 8
         assert locked_us(broken, key) > late[-1].at_us
         assert locked_us(broken, key) > locked_us(clean, key) + 8 * HOUR
     assert broken.fault("close_held_up")["money"] == euros(money)
-    closes = about(clean, "Period ended")
+    closes = clean.about("Period ended")
     assert len(closes) == 3
-    assert max(len(facts(clean, key, "Late posting received")) for key in closes) <= 2
-
-
-def runs(found: Told, workflow: str) -> list[int]:
-    """When a workflow ran."""
-    return sorted(
-        fact.at_us
-        for fact in found.facts
-        if fact.activity == "Workflow started" and fact.things[0].attributes["workflow"] == workflow
-    )
-
-
-def test_a_workflow_that_stops_is_missed_by_its_articles(broken: Told, clean: Told) -> None:
-    begins_us, ends_us = broken.window("workflow_stopped")
-    assert not [at_us for at_us in runs(broken, "stock-push") if begins_us <= at_us < ends_us]
-    usual = runs(clean, "stock-push")
-    assert {other - one for one, other in pairwise(usual)} == {2 * HOUR}
-    for key, hit in broken.affected("workflow_stopped"):
-        posted = [fact for fact in facts(broken, key, "Stock posted in ERP") if fact.at_us <= at(hit["at"])]
-        waiting = posted[-1].things[0].key
-        assert (broken.first(waiting, "Stock published to webshop") or broken.facts[-1]).at_us >= ends_us
-
-
-def stopped(found: Told, workflow: str) -> dict[str, Any]:
-    (fault,) = (one for one in found.truth["faults"] if one["where"].get("workflow") == workflow)
-    assert fault["affected"]
-    return dict(fault)
-
-
-def test_what_waits_for_a_stopped_workflow_comes_afterwards(busy: Told) -> None:
-    for workflow, before, after in (
-        ("settlement-import", "Settlement report received", "Settlement report imported"),
-        ("price-publish", "Price updated in ERP", "Price sent to channels"),
-    ):
-        fault = stopped(busy, workflow)
-        begins_us, ends_us = at(fault["start"]), at(fault["end"])
-        assert not [at_us for at_us in runs(busy, workflow) if begins_us <= at_us < ends_us]
-        for one in fault["affected"]:
-            key = one["type"], one["id"]
-            assert facts(busy, key, before)[0].at_us < ends_us
-            done = busy.first(key, after)
-            assert done is None or done.at_us >= ends_us
-
-
-POSTED = {
-    "stock_movement": "Stock posted in ERP",
-    "cash_session": "Session posted to ERP",
-    "supplier_invoice": "Three-way match passed",
-    "price_change": "Price updated in ERP",
-    "purchase_order": "Purchase order sent",
-    "replenishment": "Replenishment released",
-    "transfer": "Transfer closed",
-    "settlement": "Settlement posted to ERP",
-}
-
-
-def test_what_a_skipped_batch_would_have_posted_is_posted_later(busy: Told) -> None:
-    begins_us, ends_us = busy.window("erp_batch_skipped")
-    types = set()
-    for key, hit in busy.affected("erp_batch_skipped"):
-        if key[0] in POSTED:
-            types.add(key[0])
-            posted = facts(busy, key, POSTED[key[0]])
-            assert hit["given_at_us"] < ends_us
-            assert not [fact for fact in posted if begins_us <= fact.at_us < ends_us]
-    assert len(types) >= 3
-    for type_, activity in POSTED.items():
-        at_all = [fact.at_us for fact in busy.facts if fact.activity == activity and fact.things[0].type == type_]
-        assert not [at_us for at_us in at_all if begins_us + HOUR < at_us < ends_us], type_
-
-
-def bought(found: Told, sku: str, begins_us: int, ends_us: int) -> int:
-    """Pieces of an article that were ordered or sold at tills."""
-    ordered = sum(
-        int(line.attributes["quantity"])
-        for fact in found.facts
-        if fact.activity == "Order placed" and begins_us <= fact.at_us < ends_us
-        for line in fact.things[2:]
-        if line.attributes["sku"] == sku
-    )
-    items = [
-        item.split("*")
-        for fact in found.facts
-        if fact.activity == "Sale completed" and begins_us <= fact.at_us < ends_us
-        for item in fact.details["items"].split()
-    ]
-    return ordered + sum(int(pieces) for pieces, of in items if of == sku)
-
-
-def test_a_promotion_sells_out_its_articles(busy: Told, clean: Told) -> None:
-    begins_us, ends_us = busy.window("promotion_stockout")
-    ((promotion, started),) = [
-        (key, fact) for key, (fact, *_) in about(busy, "Promotion started").items() if fact.at_us == begins_us
-    ]
-    skus = started.details["skus"].split()
-    assert sum(bought(busy, sku, begins_us, ends_us) for sku in skus) > 3 * sum(
-        bought(clean, sku, begins_us, ends_us) for sku in skus
-    )
-    affected = busy.affected("promotion_stockout")
-    assert {key[0] for key, _ in affected} == {"order", "sku_location"}
-    for key, hit in affected:
-        if key[0] == "order":
-            assert begins_us <= busy.of[key][0].at_us < ends_us
-            assert key in {fact.things[0].key for fact in short(busy, hit["sku"])}
-        else:
-            reported = facts(busy, key, "Stockout reported")
-            assert reported[0].things[0].key == promotion
-            assert reported[0].details["on_hand"] <= 3
-            assert busy.things[key].attributes["sku"] in skus
-    places = {key for key, _ in affected if key[0] == "sku_location"}
-    assert len(places) >= 3
-    assert not [fact for sku in skus for fact in short(clean, sku) if begins_us <= fact.at_us < ends_us]
-    assert not about(clean, "Stockout reported")
-
-
-def test_a_closed_store_is_silent(busy: Told, clean: Told) -> None:
-    begins_us, ends_us = busy.window("quiet_shop")
-
-    def of_station(found: Told) -> list[str]:
-        return [
-            fact.activity
-            for fact in found.facts
-            if fact.system == "pos" and begins_us + MINUTE < fact.at_us < ends_us
-            and "station" in (fact.things[0].attributes.get("store"), fact.things[0].attributes.get("receiving_store"))
-        ]  # fmt: skip
-
-    assert "Sale completed" in of_station(clean)
-    assert of_station(busy) == []
-    fault = busy.fault("quiet_shop")
-    assert (fault["affected"], fault["finding"], fault["is_fault"]) == ([], None, False)
+    assert max(len(clean.each(key, "Late posting received")) for key in closes) <= 2

@@ -17,7 +17,7 @@ MORE_DAYS = 5
 """Days of the way, of approval and of the next review, weekends included."""
 ENOUGH_DAYS = 8
 """For how many days is ordered at once."""
-SAFETY = 1.2
+SAFETY = 0.8
 """Standard deviations of the demand until the goods are there that are kept in reserve."""
 JOINED_DAYS = 3
 """An article that would have to be ordered within so many days is ordered with the others of its supplier."""

@@ -109,8 +109,8 @@ def tell_faults(truth: dict[str, Any]) -> None:
     columns: list[render.Column] = [
         ("what", "title", str),
         ("where", "narrowed", str),
-        ("from", "start", render.moment),
-        ("until", "end", render.moment),
+        ("from (UTC)", "start", render.moment),
+        ("until (UTC)", "end", render.moment),
         ("affected", "affected", render.count),
         ("money", "money", render.money),
     ]

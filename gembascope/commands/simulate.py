@@ -75,7 +75,7 @@ def simulate_(
     begun = time.monotonic()
     simulation = Simulation(first=first, days=days, orders_per_day=orders_per_day, seed=seed, scenario=chosen)
     with progress_bar(out.name) as report:
-        written = write(simulation, out, formats, lambda done, total: report("writing", done, total))
+        written = write(simulation, out.absolute(), formats, lambda done, total: report("writing", done, total))
     seconds = round(time.monotonic() - begun, 1)
     if json:
         faults = [one | {"affected": len(one["affected"])} for one in written.truth["faults"]]
@@ -138,7 +138,7 @@ def _tell(written: Written, out: Path, seconds: float) -> None:
     tell_faults(truth)
     folders: dict[str, list[int]] = defaultdict(list)
     for name, size in written.files.items():
-        folders[str(Path(out, name) if name.count("/") < 2 else Path(out, name).parent)].append(size)
+        folders[str(Path(out, *Path(name).parts[:2]))].append(size)  # a system's own files as one
     rows = [{"file": name, "files": len(sizes), "size": sum(sizes)} for name, sizes in folders.items()]
     columns: list[render.Column] = [
         ("file or folder", "file", str),

@@ -113,7 +113,8 @@ class ParquetWriter:
             [(at_us, one.type, one.id, other.type, other.id, text) for at_us, one, other, text in day.links]
         )
         rows: list[tuple[Any, ...]] = []
-        for thing in things_of(day.facts):
+        linked = (end for link in day.links for end in (link.one, link.other))
+        for thing in (*things_of(day.facts), *linked):
             if self._known.is_new(thing):
                 rows += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
         rows += [(thing.type, thing.id, name, value, at_us) for at_us, thing, name, value in day.changes]

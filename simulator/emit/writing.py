@@ -37,8 +37,8 @@ class Written:
 
 
 def write(simulation: Simulation, folder: Path, formats: Sequence[str], progress: Progress | None = None) -> Written:
-    """Let the days pass and write them into a folder that is not there yet, or is empty. It appears whole or not at
-    all: until then the files are in a folder beside it."""
+    """Let the days pass and write them into a folder that is not there yet, or is empty. Until all is written the files
+    are in a folder beside it; a simulation that is stopped leaves nothing."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -47,7 +47,10 @@ def write(simulation: Simulation, folder: Path, formats: Sequence[str], progress
         truth = simulation.truth()
         (partial / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=2) + b"\n")
         (partial / NOTE).write_text(note(truth, formats), encoding="utf-8")
-        partial.rename(folder)
+        folder.mkdir(exist_ok=True)  # one that was there stays the same folder
+        for path in sorted(partial.iterdir()):
+            path.rename(folder / path.name)
+        partial.rmdir()
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

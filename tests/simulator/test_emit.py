@@ -15,12 +15,14 @@ from ingest.load import Load, LoadRequest
 from ingest.mapping import read_mapping
 from kernel.clock import Clock
 from kernel.warehouse import Warehouse
-from simulator.emit.ocel2 import Names
+from simulator.emit.ocel2 import Names, OcelWriter
+from simulator.emit.parquet import ParquetWriter
 from simulator.emit.writer import Known, Stamps, money
 from simulator.emit.writing import Written, write
 from simulator.faults.scenario import Scenario
 from simulator.simulation import Day, Simulation
-from simulator.world.facts import Thing
+from simulator.world.facts import Change, Fact, Link, Thing
+from simulator.world.times import as_datetime
 from simulator.world.times import written as written_at
 
 MONDAY = date(2026, 3, 23)
@@ -83,7 +85,14 @@ def test_links_and_attributes_are_those_of_the_world(days: list[Day], out: tuple
     assert [
         ((row["from_type"], row["from_id"]), (row["to_type"], row["to_id"]), row["qualifier"]) for row in links
     ] == told
-    things = {thing.key: thing for day in reversed(days) for fact in reversed(day.facts) for thing in fact.things}
+    things: dict[tuple[str, str], Thing] = {}
+    for day in days:
+        for fact in day.facts:
+            for thing in fact.things:
+                things.setdefault(thing.key, thing)
+        for link in day.links:
+            things.setdefault(link.one.key, link.one)
+            things.setdefault(link.other.key, link.other)
     attributes = pl.read_parquet(folder / "parquet" / "attributes.parquet")
     first = attributes.filter(pl.col("changed_at").is_null())
     assert first.select("type", "id", "attribute").is_unique().all()
@@ -95,6 +104,50 @@ def test_links_and_attributes_are_those_of_the_world(days: list[Day], out: tuple
         assert {"name": name, "time": "1970-01-01T00:00:00Z", "value": value} in objects[id_]["attributes"]
     for one, other, qualifier in told:
         assert {"objectId": other[1], "qualifier": qualifier} in objects[one[1]]["relationships"]
+
+
+def test_objects_that_no_event_names_and_changes_are_there(tmp_path: Path) -> None:
+    """And details of several kinds under one name, on days of which the other has none."""
+    order, parcel = Thing("order", "O-1", channel="web"), Thing("parcel", "T-1", carrier="x")
+    at_us = 1_774_656_000_123_000
+
+    def fact(number: int, **details: object) -> Fact:
+        return Fact(number, at_us, at_us, "shop", "Something happened", (order,), details=details)
+
+    link, change = Link(at_us, order, parcel, "parcel"), Change(at_us, order, "channel", "store")
+    days = [
+        Day(1, MONDAY, [fact(1, size=3, actor="x")], [link], [change]),
+        Day(2, MONDAY, [], [], []),
+        Day(3, MONDAY, [fact(2, size="large"), fact(3, done=True)], [], []),
+    ]
+    for name, make in (("parquet", ParquetWriter), ("ocel2", OcelWriter)):
+        writer = make(tmp_path / name)
+        for day in days:
+            writer.day(day)
+        writer.close()
+    attributes = pl.read_parquet(tmp_path / "parquet" / "attributes.parquet").rows()
+    assert attributes == [
+        ("order", "O-1", "channel", "web", None),
+        ("parcel", "T-1", "carrier", "x", None),
+        ("order", "O-1", "channel", "store", as_datetime(at_us)),
+    ]
+    table = pl.read_parquet(tmp_path / "parquet" / "events.parquet")
+    assert table.select("size", "done", "actor", "actor_detail").rows() == [
+        ("3", None, "", "x"), ("large", None, "", None), (None, True, "", None),
+    ]  # fmt: skip
+    assert read_mapping(tmp_path / "parquet" / "mapping.yaml").attribute_names == {"actor_detail": "actor"}
+    log = json.loads((tmp_path / "ocel2" / "log.json").read_bytes())
+    first = {"name": "channel", "time": "1970-01-01T00:00:00Z", "value": "web"}
+    later = {"name": "channel", "time": written_at(at_us), "value": "store"}
+    assert {item["id"]: (item["attributes"], item["relationships"]) for item in log["objects"]} == {
+        "O-1": ([first, later], [{"objectId": "T-1", "qualifier": "parcel"}]),
+        "T-1": ([{"name": "carrier", "time": "1970-01-01T00:00:00Z", "value": "x"}], []),
+    }
+    (kinds,) = log["eventTypes"]
+    assert {one["name"]: one["type"] for one in kinds["attributes"]}.items() >= {
+        ("size", "string"),
+        ("done", "boolean"),
+    }
 
 
 def test_ids_of_one_form_are_told_apart_by_type() -> None:

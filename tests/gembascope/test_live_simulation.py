@@ -45,21 +45,26 @@ def test_facts_are_events_that_the_service_takes() -> None:
     sent = read_events(b"[" + b",".join(bodies[:9000]) + b"]", "", datetime.now(timezone.utc))
     assert [refused for one in sent for refused in one.refused] == []
     assert sum(one.events.height for one in sent) == len(told)
-    attributes: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    values: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     links: dict[tuple[str, str, str], str] = {}
     for event in map(json.loads, dict(zip((fact.id for fact in told), bodies, strict=True)).values()):
         for thing in event["objects"]:
             for name, value in thing.get("attributes", {}).items():
-                assert name not in attributes[thing["type"], thing["id"]]
-                attributes[thing["type"], thing["id"]][name] = value
+                values[thing["type"], thing["id"], name].append(value)
         for link in event.get("links", []):
             key = (link["from"]["id"], link["to"]["id"], link["qualifier"])
             assert key not in links
             links[key] = event["seen_at"]
-    first = {thing.key: thing for fact in reversed(told) for thing in reversed(fact.things)}
-    assert {key: found for key, found in attributes.items() if found} == {
-        key: thing.attributes for key, thing in first.items() if thing.attributes
-    }
+    taken: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for thing in {thing.key: thing for fact in reversed(told) for thing in reversed(fact.things)}.values():
+        for name, value in thing.attributes.items():
+            taken[*thing.key, name].append(value)
+    for change in sorted((one for day in days for one in day.changes), key=lambda one: one.at_us):
+        taken[*change.thing.key, change.name].append(change.value)
+    assert all(values[key] == found[: len(values[key])] for key, found in taken.items())
+    missing = sum(len(found) - len(values[key]) for key, found in taken.items())
+    assert missing < 0.02 * sum(map(len, taken.values()))  # what changed of things of which nothing was told since
+    assert set(values) == set(taken)
     expected = {(link.one.id, link.other.id, link.qualifier): written(link.at_us) for day in days for link in day.links}
     assert len(links) > 0.95 * len(expected)  # the others come with what is told after the end
     assert all(seen >= expected[key] for key, seen in links.items())

@@ -16,8 +16,9 @@ from typing import Any
 import polars as pl
 import pytest
 from troubled_home import define
+from typer.testing import CliRunner
 
-from gembascope.cli import COMMANDS
+from gembascope.cli import COMMANDS, app
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,12 +76,13 @@ def test_help_lists_every_command_in_a_blink(run: Run) -> None:
         assert summary.split()[0] in shown.stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_says_what_the_table_says(run: Run, name: str) -> None:
-    shown = run(name, "--help")
-    assert shown.returncode == 0, shown.stderr
-    words = re.sub(r"[\s│]+", " ", shown.stdout)
-    assert COMMANDS[name][1] in words
+def test_each_command_says_what_the_table_says() -> None:
+    """In this process: as one of its own each would load the same libraries again."""
+    width = {"COLUMNS": "200", "TERMINAL_WIDTH": "200", "NO_COLOR": "1"}
+    for name, (_, summary) in COMMANDS.items():
+        shown = CliRunner().invoke(app, [name, "--help"], env=width)
+        assert shown.exit_code == 0, shown.output
+        assert summary in re.sub(r"[\s│]+", " ", shown.output), name
 
 
 def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ class CsvReader:
             except StopIteration:
                 table = None
             except pa.ArrowInvalid as error:
+                paced.read_no_more()
                 raise UnreadableFile(f"{self._path.name}: after row {row}: {_plain(error)}") from None
             paced.passed()
             broken, self._broken = self._broken, []
@@ -164,6 +165,7 @@ class CsvReader:
                 ),
             )
         except pa.ArrowInvalid as error:
+            stream.read_no_more()
             raise UnreadableFile(f"{self._path.name}: {_plain(error)}") from None
         opened = True
         return reader
@@ -182,8 +184,11 @@ class _Paced(io.RawIOBase):
         self._allowed, self._idle = threading.Semaphore(BLOCKS_AHEAD), threading.Event()
         self._idle.set()
         self._ended: list[bool] = []
-        self.end = weakref.finalize(self, _end, self._allowed, self._idle, self._ended)
-        """End the file here: the parser's thread must not be waiting when nobody parses, or when the program ends."""
+        self._read_all = threading.Lock()
+        self._read_all.acquire()
+        self.end = weakref.finalize(self, _end, self._allowed, self._idle, self._ended, self._read_all)
+        """End the file here: the parser's thread must not be reading when nobody parses, or when the program ends, as
+        Python ends a thread that asks for its turn then, and C++ the whole program with it."""
 
     def readable(self) -> bool:
         return True
@@ -191,8 +196,14 @@ class _Paced(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         self._idle.clear()
         self._allowed.acquire()
-        data = b"" if self._ended else self._next(size)
-        self._idle.set()
+        data = b""
+        try:
+            if not self._ended:
+                data = self._next(size)
+        finally:
+            self._idle.set()
+            if not data:
+                self.read_no_more()
         return data
 
     def _next(self, size: int) -> bytes:
@@ -206,10 +217,16 @@ class _Paced(io.RawIOBase):
     def passed(self) -> None:
         self._allowed.release()
 
+    def read_no_more(self) -> None:
+        """The parser has read the end, or has given up: it does not read again."""
+        if self._read_all.locked():
+            self._read_all.release()
 
-def _end(allowed: threading.Semaphore, idle: threading.Event, ended: list[bool]) -> None:
+
+def _end(allowed: threading.Semaphore, idle: threading.Event, ended: list[bool], read_all: threading.Lock) -> None:
     ended.append(True)
     allowed.release(BLOCKS_AHEAD)
+    read_all.acquire(timeout=5)  # between two reads it is idle as well, and reads again
     idle.wait(1)
 
 

@@ -10,17 +10,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.ipc
 import pyarrow.parquet
 import yaml
 
-from simulator.emit.writer import STARTED, Known, span_id, things_of, trace_id
+from simulator.emit.writer import CALL, STARTED, Known, span_id, things_of, trace_id
 from simulator.world.facts import Fact
 
 if TYPE_CHECKING:
@@ -101,8 +103,8 @@ class ParquetWriter:
 
     def day(self, day: Day) -> None:
         columns = own_columns(day.facts)
-        for name, values in details(day.facts).items():
-            columns[_waiting(name)] = found = _detail(values)
+        for name, (rows, values) in details(day.facts).items():
+            columns[_waiting(name)] = found = _spread(_detail(values), rows, len(day.facts))
             self._details[name] = _common(self._details.get(name), found.type)
         table = pa.table(columns)
         path = self._parts / f"{day.number:05d}.arrow"
@@ -112,13 +114,13 @@ class ParquetWriter:
         self._links.add(
             [(at_us, one.type, one.id, other.type, other.id, text) for at_us, one, other, text in day.links]
         )
-        rows: list[tuple[Any, ...]] = []
+        attributes: list[tuple[Any, ...]] = []
         linked = (end for link in day.links for end in (link.one, link.other))
-        for thing in (*things_of(day.facts), *linked):
+        for thing in dict.fromkeys(chain(things_of(day.facts), linked)):
             if self._known.is_new(thing):
-                rows += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
-        rows += [(thing.type, thing.id, name, value, at_us) for at_us, thing, name, value in day.changes]
-        self._attributes.add(rows)
+                attributes += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
+        attributes += [(thing.type, thing.id, name, value, at_us) for at_us, thing, name, value in day.changes]
+        self._attributes.add(attributes)
 
     def close(self) -> None:
         self._links.close()
@@ -172,6 +174,8 @@ def own_columns(facts: Sequence[Fact]) -> dict[str, Any]:
     given = dict(zip(Fact._fields, zip(*facts, strict=True), strict=True))
     cents = pa.array(given["cents"], pa.int64())
     things = given["things"]
+    several = {id(some): some for some in things}  # facts of one message or run share theirs
+    named = {key: _encode([(thing.type, thing.id, "") for thing in some]) for key, some in several.items()}
     values: dict[str, Any] = {
         "event_id": [f"{system}-{number:09d}" for system, number in zip(given["system"], given["number"], strict=True)],
         "source": given["system"],
@@ -190,9 +194,9 @@ def own_columns(facts: Sequence[Fact]) -> dict[str, Any]:
         ],
         "object_type": [some[0].type for some in things],
         "object_id": [some[0].id for some in things],
-        "objects": [_encode([(thing.type, thing.id, "") for thing in some]) for some in things],
-        "trace_id": [trace_id(fact) for fact in facts],
-        "span_id": [span_id(fact) for fact in facts],
+        "objects": [named[id(some)] for some in things],
+        "trace_id": [trace_id(fact) if some[0].type == CALL else "" for fact, some in zip(facts, things, strict=True)],
+        "span_id": [span_id(fact) if some[0].type == CALL else "" for fact, some in zip(facts, things, strict=True)],
     }
     return {
         name: values[name] if isinstance(values[name], pa.Array) else pa.array(values[name], kind)
@@ -200,9 +204,9 @@ def own_columns(facts: Sequence[Fact]) -> dict[str, Any]:
     }
 
 
-def details(facts: Sequence[Fact]) -> dict[str, list[Any]]:
-    """The details of facts, but when they started, by name: one value per fact, None where it has none."""
-    found: dict[str, list[Any]] = {}
+def details(facts: Sequence[Fact]) -> dict[str, tuple[list[int], list[Any]]]:
+    """The details of facts, but when they started, by name: the rows of the facts that have one, and their values."""
+    found: dict[str, tuple[list[int], list[Any]]] = {}
     for row, fact in enumerate(facts):
         if not fact.details:
             continue
@@ -210,9 +214,17 @@ def details(facts: Sequence[Fact]) -> dict[str, list[Any]]:
             if name != STARTED:
                 column = found.get(name)
                 if column is None:
-                    column = found[name] = [None] * len(facts)
-                column[row] = value
+                    column = found[name] = [], []
+                column[0].append(row)
+                column[1].append(value)
     return found
+
+
+def _spread(values: pa.Array, rows: list[int], count: int) -> pa.Array:
+    """A column of so many rows that holds the values in these."""
+    places = np.full(count, -1)
+    places[rows] = np.arange(len(rows))
+    return values.take(pa.array(places, mask=places < 0))
 
 
 def _waiting(name: str) -> str:

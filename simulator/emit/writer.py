@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REMEMBERED = 200_000
 """So many objects at least are remembered as told; twice as many at most."""
+CALL = "integration_call"
+"""The type of a message between systems."""
 STARTED = "started_us"
 """The detail of a fact that tells when what ended with it had begun."""
 
@@ -102,13 +104,13 @@ def _seconds() -> tuple[str, ...]:
 def trace_id(fact: Fact) -> str:
     """The trace of a message between systems: all its attempts; "" for anything else."""
     first = fact.things[0]
-    return digest(16, first.id) if first.type == "integration_call" else ""
+    return digest(16, first.id) if first.type == CALL else ""
 
 
 def span_id(fact: Fact) -> str:
     """The attempt of a message that a fact is about; "" for anything else."""
     first = fact.things[0]
-    return digest(8, first.id, fact.details.get("attempt", 0)) if first.type == "integration_call" else ""
+    return digest(8, first.id, fact.details.get("attempt", 0)) if first.type == CALL else ""
 
 
 def digest(size: int, *of: str | int) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from simulator.emit.writing import FORMATS, collecting_seldom, write
+from simulator.emit.writing import FORMATS, without_collecting, write
 from simulator.faults.scenario import read_scenario
 from simulator.simulation import Simulation
 
@@ -35,7 +35,7 @@ def measure(what: str, days: int, orders_per_day: float, scenario: str) -> dict[
     )
     size = 0
     if what == "core":
-        with collecting_seldom():
+        with without_collecting():
             events = sum(len(day.facts) for day in simulation.days())
     else:
         with tempfile.TemporaryDirectory() as folder:

@@ -51,13 +51,12 @@ def service_of(settings: Settings, url: str | None) -> tuple[str, str | None]:
 def send_all(simulation: Simulation, service: tuple[str, str | None], speed: float, *, json: bool) -> None:
     """Send until the last day is over or somebody stops it; either way, say what became of it."""
     from gembascope.live_simulation import TIMEOUT_S, Sender, Sent, send_live
-    from simulator.emit.writing import collecting_seldom
 
     url, key = service
     headers, sent, stopped = {"Authorization": f"Bearer {key}"} if key else {}, Sent(), False
     with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
         try:
-            with progress_bar("events") as report, collecting_seldom():
+            with progress_bar("events") as report:
                 progress = lambda done, total: report("sending", done, total)  # noqa: E731
                 send_live(simulation, Sender(client, sent), sent, SystemClock(), speed, progress=progress)
         except KeyboardInterrupt:

@@ -53,4 +53,7 @@ class Pos(DayFiles):
             listed(fact.things[1:]),
             " ".join(f"{name}={value}" for name, value in kept(told).items()),
         )
-        return "|".join(field.translate(_MARKS) for field in fields) + "\n"
+        line = "|".join(fields)
+        if line.count("|") >= len(fields) or not line.isprintable():
+            line = "|".join(field.translate(_MARKS) for field in fields)
+        return line + "\n"

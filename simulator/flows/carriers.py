@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simulator.world.world import World
 
 SPEED = {"ridge-express": 0.85, "meadow-post": 1.1, "harbor-parcel": 1.0}
-SECOND_SCAN, FAILED_ATTEMPT, LOST = 0.32, 0.06, 0.0015
+SECOND_SCAN, MISSED_ROUND, FAILED_ATTEMPT, LOST = 0.32, 0.065, 0.06, 0.0015
 
 
 class Carried(NamedTuple):
@@ -43,7 +43,8 @@ def carry(world: World, parcel: Thing, carrier: str, region: str, ready_us: int,
         tell(carrier, "Parcel lost", (parcel,), at_us + draws.duration_us(4 * 86_400, 0.3), outcome="error")
         return Carried(handed_us, None)
     while True:
-        out_us = world.rounds.at_work(at_us + 6 * HOUR)  # sorted overnight: the next round after that
+        sorted_us = at_us + (30 if draws.chance(MISSED_ROUND) else 6) * HOUR
+        out_us = world.rounds.at_work(sorted_us)  # sorted overnight: the next round after that
         out_us += draws.duration_us(40 * 60, 0.6)
         driver = f"driver-{draws.whole(1, 60):03d}"
         tell(carrier, "Out for delivery", (parcel,), out_us, by=driver)

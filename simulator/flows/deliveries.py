@@ -45,13 +45,13 @@ def _absence(world: World, shortage: Active) -> Process:
 def _pickers(world: World) -> Crew:
     return world.crew(
         "picker",
-        lambda: [(world.hours(ZONE, EARLY), world.sized(18, 2)), (world.hours(ZONE, LATE), world.sized(20, 2))],
+        lambda: [(world.hours(ZONE, EARLY), world.sized(22, 2)), (world.hours(ZONE, LATE), world.sized(24, 2))],
     )
 
 
 def _packers(world: World) -> Crew:
     return world.crew(
-        "packer", lambda: [(world.hours(ZONE, EARLY), world.sized(8, 1)), (world.hours(ZONE, LATE), world.sized(9, 1))]
+        "packer", lambda: [(world.hours(ZONE, EARLY), world.sized(9, 2)), (world.hours(ZONE, LATE), world.sized(10, 2))]
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from doors import CHEAP, LOCAL
@@ -129,7 +130,9 @@ class Trouble:
 
 @contextmanager
 def trouble(warehouse: Warehouse, home: Path, tenant: str) -> Iterator[Trouble]:
-    """A small log of returns of which some refunds are stuck, loaded and served; the engine listens."""
+    """A small log of returns of which some refunds are stuck, loaded and served; the engine listens. Each time it is a
+    tenant of its own: what rules found of one is in the warehouse, which tests share, and its incidents are not."""
+    tenant = f"{tenant}-{uuid4().hex[:8]}"
     with ExitStack() as stack:
         clock = FixedClock(END)
         settings = load_settings(home=home, tenant=tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -147,6 +148,38 @@ def test_a_process_that_is_killed(settings: Settings, tmp_path: Path, point: str
                 "Called",
                 "Run ended",
             ]
+
+
+@pytest.mark.parametrize("point", ["before_effect", "after_effect"])
+def test_a_process_that_stands_still_past_its_lease_records_nothing(
+    settings: Settings, tmp_path: Path, point: str
+) -> None:
+    """SIGSTOP in the middle of a deed, and SIGCONT when another worker has done it."""
+    deeds = tmp_path / "deeds"
+    url = settings.state_url.get_secret_value() if settings.state_url else ""
+    with State(settings) as state:
+        world = World(state, "t", Noted())
+        world.effects.file = deeds  # type: ignore[attr-defined]
+        run = world.open(playbook(CALL, END))
+        arguments = [str(settings.home), url, "t", str(deeds), point, "1"]
+        command = [sys.executable, str(Path(__file__).parent.parent / "playbook_process.py"), *arguments]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "there\n"
+            process.send_signal(signal.SIGSTOP)
+            world.after("2m")
+            world.work()
+            assert world.row(run).reason == "resolved"
+            before = world.audit(run)
+            process.send_signal(signal.SIGCONT)
+            said, logged = process.communicate(timeout=60)  # its waiting ends, and it goes on
+        assert (process.returncode, said.split("\n")[-2]) == (0, "never")
+        assert "its lease was lost" in logged
+        assert world.audit(run) == before
+        assert [entry["kind"] for entry in before] == ["Run opened", "Context gathered", "Called", "Run ended"]
+        assert set(deeds.read_text().split("\n")[:-1]) == {f"erp {run}:pay:1"}  # the same key, by whom ever
 
 
 def test_a_worker_that_wakes_up_after_its_lease_records_nothing(world: World) -> None:

@@ -37,8 +37,10 @@ OVER_HTTP := tests/kernel/test_warehouse.py tests/ingest/test_store.py tests/ing
 	tests/ingest/test_overlapping_exports.py tests/mining/test_projection.py tests/mining/test_projection_law.py \
 	tests/mining/test_filters.py tests/mining/test_answers_against_reference.py
 
+HTTP_DEPTH ?= 0.4
+
 test-http: setup
-	$(FOR_TESTS) GEMBASCOPE_TEST_CLICKHOUSE=http GEMBASCOPE_TEST_DEPTH=0.4 \
+	$(FOR_TESTS) GEMBASCOPE_TEST_CLICKHOUSE=http GEMBASCOPE_TEST_DEPTH=$(HTTP_DEPTH) \
 		$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(OVER_HTTP)
 
 check: setup

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import os
 
+DEPTH = float(os.environ.get("GEMBASCOPE_TEST_DEPTH", "1"))
+
 
 def examples(count: int) -> int:
     """As `max_examples` of a law of which every example loads."""
-    return max(1, round(count * float(os.environ.get("GEMBASCOPE_TEST_DEPTH", "1"))))
+    return max(1, round(count * DEPTH))
+
+
+def stride(every: int) -> int:
+    """Of places at which something is killed, the how-manyth are tried: at less than half of the depth half of them."""
+    return every if DEPTH >= 0.5 else 2 * every

@@ -19,6 +19,7 @@ from ingest.object_types import ObjectType
 from kernel.errors import DefinitionError, NotFound, Problem
 from kernel.findings import Kind
 from kernel.owners import OwnerBook
+from simulator.retailer import install
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BAD = ROOT / "tests" / "bad_catalogue"
@@ -218,6 +219,12 @@ def test_what_is_shipped_fits_together(shipped: Shipped) -> None:
     assert used | {"operations"} == set(shipped.owners)
     shown = {kind for exception in shipped.exceptions.values() for kind in exception.shown_by}
     assert shown == set(Kind)
+
+
+def test_the_demo_s_retailer_adopts_all_of_it_and_nothing_is_left_to_mend(shipped: Shipped, tmp_path: Path) -> None:
+    install(tmp_path, "local")
+    adopt(tmp_path, "local", list(shipped.catalogue.processes), shipped)
+    assert check(tmp_path, "local", NOW).problems == []
 
 
 def test_all_of_it_is_adopted_and_nothing_is_left_to_mend(shipped: Shipped, tmp_path: Path) -> None:

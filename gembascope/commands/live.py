@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -57,7 +58,7 @@ def send_all(simulation: Simulation, service: tuple[str, str | None], speed: flo
     with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
         try:
             with progress_bar("events") as report:
-                progress = lambda done, total: report("sending", done, total)  # noqa: E731
+                progress = partial(report, "sending")
                 send_live(simulation, Sender(client, sent), sent, SystemClock(), speed, progress=progress)
         except KeyboardInterrupt:
             stopped = True

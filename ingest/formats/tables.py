@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +18,12 @@ import pyarrow.parquet
 
 from ingest.formats.base import BATCH_ROWS, Limits, Rejected
 from ingest.formats.compression import BoundedStream, open_bounded
+from ingest.formats.paced import Paced
 from kernel import attributes
 from kernel.errors import UnreadableFile
 
 CSV_BLOCK_BYTES = 8 << 20
 """Largest CSV record; also the piece that is parsed at a time."""
-
-BLOCKS_AHEAD = 3
-"""Blocks of a CSV file that are read and not yet parsed."""
 
 
 @dataclass(slots=True)
@@ -82,13 +78,13 @@ class CsvReader:
     def pieces(self) -> Iterator[Piece]:
         sentinel = uuid4().hex
         with open_bounded(self._path, self._limits) as stream:
-            paced = _Paced(stream, f"\n{sentinel}\n".encode())
+            paced = Paced(stream, f"\n{sentinel}\n".encode())
             try:
                 yield from self._pieces(stream, paced, sentinel)
             finally:
                 paced.end()
 
-    def _pieces(self, stream: BoundedStream, paced: _Paced, sentinel: str) -> Iterator[Piece]:
+    def _pieces(self, stream: BoundedStream, paced: Paced, sentinel: str) -> Iterator[Piece]:
         reader = self._open(paced)
         width, row, closed = len(self._names), -1, False  # the header is row 0
         while True:
@@ -140,7 +136,7 @@ class CsvReader:
         good = values.filter(~bad)
         return Piece(good.cast(pl.String), numbers.filter(~bad), rejected, bytes_read)
 
-    def _open(self, stream: _Paced) -> Any:
+    def _open(self, stream: Paced) -> Any:
         opened = False
 
         def keep(row: Any) -> str:
@@ -169,65 +165,6 @@ class CsvReader:
             raise UnreadableFile(f"{self._path.name}: {_plain(error)}") from None
         opened = True
         return reader
-
-
-class _Paced(io.RawIOBase):
-    """A stream followed by a few more bytes, read block by block, only so far ahead of its parser.
-
-    The parser reads in a thread of its own, 32 blocks ahead if nobody stops it. It gives one batch per block and
-    needs the block after that; before its first batch it passes over blocks that hold no row with as many fields as
-    there should be. `passed` says that such a row or a batch was seen.
-    """
-
-    def __init__(self, stream: BoundedStream, tail: bytes) -> None:
-        self._stream, self._tail = io.BufferedReader(stream, 1 << 20), tail
-        self._allowed, self._idle = threading.Semaphore(BLOCKS_AHEAD), threading.Event()
-        self._idle.set()
-        self._ended: list[bool] = []
-        self._read_all = threading.Lock()
-        self._read_all.acquire()
-        self.end = weakref.finalize(self, _end, self._allowed, self._idle, self._ended, self._read_all)
-        """End the file here: the parser's thread must not be reading when nobody parses, or when the program ends, as
-        Python ends a thread that asks for its turn then, and C++ the whole program with it."""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        self._idle.clear()
-        self._allowed.acquire()
-        data = b""
-        try:
-            if not self._ended:
-                data = self._next(size)
-        finally:
-            self._idle.set()
-            if not data:
-                self.read_no_more()
-        return data
-
-    def _next(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        if not data:
-            data, self._tail = self._tail, b""
-        if data.isspace():
-            self.passed()
-        return data
-
-    def passed(self) -> None:
-        self._allowed.release()
-
-    def read_no_more(self) -> None:
-        """The parser has read the end, or has given up: it does not read again."""
-        if self._read_all.locked():
-            self._read_all.release()
-
-
-def _end(allowed: threading.Semaphore, idle: threading.Event, ended: list[bool], read_all: threading.Lock) -> None:
-    ended.append(True)
-    allowed.release(BLOCKS_AHEAD)
-    read_all.acquire(timeout=5)  # between two reads it is idle as well, and reads again
-    idle.wait(1)
 
 
 class ParquetReader:

@@ -23,7 +23,6 @@ from simulator.world.retailer import NAMES, ZONE
 from simulator.world.times import WEEKDAYS, local_us
 
 SHIPPED = Path(__file__).parent.parent / "scenarios"
-MOST_DAYS = 3650
 _WHEN = re.compile(r"day ([1-9][0-9]{0,3})(?: ([01][0-9]|2[0-3]):([0-5][0-9]))?")
 STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -42,7 +42,7 @@ TROUBLE = {
 CATEGORIES = Table({"till": 0.34, "network": 0.16, "refrigeration": 0.16, "building": 0.21, "safety": 0.07,
                     "compliance": 0.06})  # fmt: skip
 PRIORITIES = {"till": "high", "network": "high", "refrigeration": "urgent"}
-MERGED, REASSIGNED, WORKAROUND, MISSED, REFUSED, REOPENED, CANCELLED = 0.03, 0.07, 0.3, 0.05, 0.02, 0.06, 0.03
+REASSIGNED, WORKAROUND, MISSED, REFUSED, REOPENED, CANCELLED = 0.07, 0.3, 0.05, 0.02, 0.06, 0.03
 TECHNICIANS = 6
 """Of each provider."""
 

@@ -67,7 +67,6 @@ CARRIERS = Table({"ridge-express": 0.38, "meadow-post": 0.37, "harbor-parcel": 0
 SUPPLIERS = ("alder", "birch", "cedar", "dogwood", "elm", "fir", "ginkgo", "hazel", "ivy", "juniper")
 CLERKS = tuple(f"clerk-{number:02d}" for number in range(1, 11))
 """Who grants refunds."""
-PLANNERS = tuple(f"planner-{number:02d}" for number in range(1, 7))
 
 
 @dataclass(frozen=True, slots=True)

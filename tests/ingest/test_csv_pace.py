@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ingest.formats import tables
-from ingest.formats.tables import BLOCKS_AHEAD, CsvReader
+from ingest.formats.paced import BLOCKS_AHEAD
+from ingest.formats.tables import CsvReader
 
 BLOCK = 1 << 20
 

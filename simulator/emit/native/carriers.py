@@ -5,6 +5,7 @@ Scans come late, in another order than they were made, and some of them twice.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,9 @@ class _Carrier(DayFiles):
     def content(self, told: Sequence[Told]) -> bytes:
         return json_lines(map(self.scan, told))
 
+    @abstractmethod
     def scan(self, told: Told) -> dict[str, Any]:
-        raise NotImplementedError
+        """What the carrier says of one event."""
 
 
 class RidgeExpress(_Carrier):

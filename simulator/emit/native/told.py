@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -38,7 +39,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class DayFiles:
+class DayFiles(ABC):
     """A source with a file per day and nothing that it remembers."""
 
     suffix = "jsonl"
@@ -50,8 +51,9 @@ class DayFiles:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"{day}.{self.suffix}").write_bytes(self.content(told))
 
+    @abstractmethod
     def content(self, told: Sequence[Told]) -> bytes:
-        raise NotImplementedError
+        """The file of what was told on a day."""
 
     def close(self) -> None:
         return None

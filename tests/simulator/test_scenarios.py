@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from kernel.errors import DefinitionError
 from simulator.faults.kinds import KINDS
 from simulator.faults.reference import PAGE, page
 from simulator.faults.scenario import SHIPPED, read_scenario, too_late
+from simulator.simulation import Simulation
 
 BAD = Path(__file__).resolve().parent.parent / "bad_scenarios"
 
@@ -123,3 +125,14 @@ def test_the_page_about_faults_is_current() -> None:
     """python -m simulator.faults.reference makes it."""
     assert PAGE.read_text(encoding="utf-8") == page()
     assert all(f"### {kind}\n" in page() for kind in KINDS)
+
+
+def test_where_everything_goes_wrong_each_kind_does_something() -> None:
+    scenario = read_scenario(Path("all"))
+    simulation = Simulation(first=date(2026, 3, 2), days=28, orders_per_day=120, scenario=scenario)
+    for _ in simulation.days():
+        pass
+    faults = simulation.truth()["faults"]
+    assert {fault["kind"] for fault in faults} == set(KINDS)
+    assert [fault["kind"] for fault in faults if fault["is_fault"] and not fault["affected"]] == []
+    assert [fault["kind"] for fault in faults if not fault["is_fault"] and fault["finding"]] == []

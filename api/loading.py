@@ -31,7 +31,9 @@ class IngestOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    process: str = Field(description="Process that the log belongs to.")
+    process: str = Field(
+        default="", description="Process that the log belongs to; events in the form that is sent need none."
+    )
     file_name: str = Field(default="upload", max_length=500, description="What the file is called, for reports.")
     source: str | None = Field(default=None, description="Source of the events; the process by default.")
     format: str | None = Field(default=None, description="Format of the file; recognised when absent.")
@@ -76,20 +78,17 @@ def load_file(
     InputError
         As `Load.run`, and when the process id cannot be one.
     """
-    try:
-        ProcessDefinition(id=request.process, object_type=request.object_type)
-    except ValueError:
-        raise InputError(
-            f"process: {request.process!r} cannot be an id; use small letters, digits, '.', '_' and '-'"
-        ) from None
+    load = Load(warehouse, clock, request)
+    if request.process or load.kind != "events":
+        _check_process(request)
     begun = clock.now()
 
     def loading(done: int, total: int) -> None:
         if progress is not None:
             progress("loading", done, total)
 
-    report = Load(warehouse, clock, request).run(loading)
-    definitions = define_processes(warehouse, processes, request, report)
+    report = load.run(loading)
+    definitions = define_processes(warehouse, processes, request, report) if load.kind != "events" else []
     reports = []
     for position, definition in enumerate(definitions):
         if progress is not None:
@@ -108,6 +107,17 @@ def load_file(
     document["readiness"] = reports
     document["definition_problems"] = problems
     return document
+
+
+def _check_process(request: LoadRequest) -> None:
+    if not request.process:
+        raise InputError(f"{request.shown_name}: name the process that it belongs to (--process)")
+    try:
+        ProcessDefinition(id=request.process, object_type=request.object_type)
+    except ValueError:
+        raise InputError(
+            f"process: {request.process!r} cannot be an id; use small letters, digits, '.', '_' and '-'"
+        ) from None
 
 
 def define_processes(

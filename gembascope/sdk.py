@@ -130,7 +130,7 @@ class Workspace(Trouble):
         self,
         path: str | os.PathLike[str],
         *,
-        process: str,
+        process: str = "",
         case: str | None = None,
         activity: str | None = None,
         time: str | None = None,
@@ -144,9 +144,9 @@ class Workspace(Trouble):
         Parameters
         ----------
         path
-            CSV, Parquet, NDJSON, XES, OCEL 1 or 2; .gz as well.
+            CSV, Parquet, NDJSON, events as they are sent, XES, OCEL 1 or 2; .gz as well.
         process
-            Process that the log belongs to; created when absent.
+            Process that the log belongs to; created when absent. Events as they are sent need none.
         case, activity, time, timezone
             Columns of a table, and the zone of stamps that carry none; they win over `mapping`.
         guess

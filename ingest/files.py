@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.formats.base import Limits, Reader
+from ingest.formats.events import EventsReader, is_event
 from ingest.formats.tables import CsvReader, NdjsonReader, ParquetReader, TableReader, read_head
 from kernel.errors import InputError, UnreadableFile
 
-FORMATS = ("csv", "parquet", "ndjson", "xes", "ocel-json", "ocel-xml", "ocel-sqlite")
+FORMATS = ("csv", "parquet", "ndjson", "events", "xes", "ocel-json", "ocel-xml", "ocel-sqlite")
 TABLES = ("csv", "parquet", "ndjson")
 OCEL = ("ocel-json", "ocel-xml", "ocel-sqlite")
+NUMBERED = ("events", *OCEL)
+"""Those that number their events themselves where they have an order beside their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,13 @@ def recognise(path: Path, limits: Limits) -> str:
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if text.startswith("<"):
         return _xml_format(name, text)
+    if text.startswith(("[{", "[\n", "[ ")) and name.endswith(".json"):
+        raise UnreadableFile(
+            f"{path.name}: is one JSON array; write one object per line, or send events as they happen: gembascope send"
+        )
     if text.startswith("{"):
+        if is_event(text.partition("\n")[0]):
+            return "events"
         if name.endswith((".ndjson", ".jsonl")):
             return "ndjson"
         if name.endswith((".jsonocel", ".json")) or re.search(r'"(ocel:events|ocel:global-log|objectTypes)"', text):
@@ -74,9 +84,20 @@ def open_table(kind: str, path: Path, limits: Limits, delimiter: str | None) -> 
 
 
 def open_log(
-    kind: str, path: Path, limits: Limits, *, object_type: str, zone: ZoneInfo | None, keys: XesKeys
+    kind: str,
+    path: Path,
+    limits: Limits,
+    *,
+    object_type: str,
+    zone: ZoneInfo | None,
+    keys: XesKeys,
+    source: str,
+    now: datetime,
 ) -> Reader:
-    """The reader of an event log in a standard of its own: XES or OCEL."""
+    """The reader of an event log in a form of its own: XES, OCEL or events as they are sent. `source` and `now`: what
+    holds for events that name no source, or do not say when they were seen."""
+    if kind == "events":
+        return EventsReader(path, source=source, now=now, limits=limits)
     if kind == "xes":
         from ingest.formats.xes import XesReader
 

@@ -18,7 +18,7 @@ import msgspec
 import polars as pl
 
 from ingest.ahead import ahead
-from ingest.files import OCEL, TABLES, XesKeys, open_log, open_table, recognise
+from ingest.files import NUMBERED, TABLES, XesKeys, open_log, open_table, recognise
 from ingest.formats.base import BATCH_ROWS, Batch, Limits, Rejected
 from ingest.mapping import Mapping, complete, zone
 from ingest.occurrences import TIE, Occurrences
@@ -102,7 +102,7 @@ class _Step:
 
 
 class Load:
-    """One load, run once by `run`."""
+    """One load, run once by `run`. UnreadableFile when the file has none of the formats."""
 
     def __init__(self, warehouse: Warehouse, clock: Clock, request: LoadRequest) -> None:
         self._warehouse, self._clock, self._request = warehouse, clock, request
@@ -114,6 +114,8 @@ class Load:
         self._own: int | None = 0  # stored so far; None when a later event of the file may be one of them
         self._started_at = clock.now()
         self._mapping = request.mapping
+        self.kind = request.format or recognise(request.path, request.limits)
+        """The format of the file, one of FORMATS."""
 
     def run(self, progress: Progress | None = None) -> LoadReport:
         """Load the file.
@@ -125,8 +127,7 @@ class Load:
             are bad than allowed (`TooManyBad`). What was stored before stays; loading again continues.
         """
         request = self._request
-        kind = request.format or recognise(request.path, request.limits)
-        batches, report = self._open(kind)
+        batches, report = self._open(self.kind)
         self._store.repair(request.tenant)
         if self._finished_before(report):
             return report
@@ -159,7 +160,7 @@ class Load:
     def _open(self, kind: str) -> tuple[Iterator[Batch], LoadReport]:
         request = self._request
         guessed: dict[str, str] = {}
-        self._numbered = kind in OCEL or request.mapping.sequence is not None
+        self._numbered = kind in NUMBERED or request.mapping.sequence is not None
         if kind in TABLES:
             self._step_rows = STEP_ROWS
             reader = open_table(kind, request.path, request.limits, request.delimiter)
@@ -180,10 +181,17 @@ class Load:
             )
             time_zone = zone(self._mapping.timezone) if self._mapping.timezone else None
             log = open_log(
-                kind, request.path, request.limits, object_type=request.object_type, zone=time_zone, keys=keys
+                kind,
+                request.path,
+                request.limits,
+                object_type=request.object_type,
+                zone=time_zone,
+                keys=keys,
+                source=request.source or request.process,
+                now=self._started_at,
             )
             batches = log.batches()
-        source = request.source or request.process
+        source = request.source or request.process or kind  # a name for the load: events name their sources themselves
         return batches, LoadReport(
             request.shown_name, kind, request.process, source, self._load_id(kind, source), guessed=guessed
         )

@@ -157,8 +157,8 @@ class EventStore:
 
     def _append(self, table: str, origin: Origin, batch: int, frame: pl.DataFrame) -> None:
         columns = {"tenant": origin.tenant, "source": origin.source}
-        frame = frame.with_columns(
-            *(pl.lit(value).alias(name) for name, value in columns.items()),
+        frame = frame.with_columns(  # rows may name their source themselves
+            *(pl.lit(value).alias(name) for name, value in columns.items() if name not in frame.columns),
             pl.lit(batch, dtype=pl.UInt64).alias("batch"),
         )
         if "changed_at" in frame.columns:

@@ -22,8 +22,12 @@ COUNTS = ("received", "stored", "duplicate", "quarantined", "refused")
 
 @app.command("ingest")
 def ingest_(
-    files: Annotated[list[Path], typer.Argument(help="CSV, Parquet, NDJSON, XES, OCEL 1 or 2; .gz as well.")],
-    process: Annotated[str, typer.Option("--process", help="Process that the log belongs to.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, Parquet, NDJSON, events as they are sent, XES, OCEL 1 or 2; .gz as well.")
+    ],
+    process: Annotated[
+        str, typer.Option("--process", help="Process that the log belongs to; events as they are sent need none.")
+    ] = "",
     case: Annotated[str | None, typer.Option(help="Column of the case id.")] = None,
     activity: Annotated[str | None, typer.Option(help="Column of the activity.")] = None,
     time: Annotated[str | None, typer.Option(help="Column of the time stamp.")] = None,
@@ -124,5 +128,5 @@ def _print(report: Document) -> None:
         render_readiness(readiness)
     for wrong in report["definition_problems"]:
         out.print(f"not brought up to date: {wrong}")
-    if report["processes"]:
-        out.print(f"next: gembascope map {report['processes'][0]}")
+    shown = f"map {report['processes'][0]}" if report["processes"] else "overview"
+    out.print(f"next: gembascope {shown}")

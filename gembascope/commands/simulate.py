@@ -30,7 +30,8 @@ FIRST = date(2026, 3, 2)
 def simulate_(
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write into: one that is empty or new.")] = None,
     format_: Annotated[
-        list[str] | None, typer.Option("--format", help="native, ocel2 or parquet; again: that too. Parquet else.")
+        list[str] | None,
+        typer.Option("--format", help="events, native, ocel2 or parquet; again: that too. Parquet else."),
     ] = None,
     days: Annotated[int, typer.Option(help="How many days.", min=1, max=3650)] = 28,
     orders_per_day: Annotated[float, typer.Option(help="Orders on a usual day.", min=0, max=1_000_000)] = 500,

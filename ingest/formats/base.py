@@ -37,7 +37,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Batch:
-    """The next piece of a file, in file order."""
+    """The next piece of a file, in file order. A column `source`, of each of the three, overrides the load's."""
 
     events: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EVENT_FRAME))
     objects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OBJECT_FRAME))

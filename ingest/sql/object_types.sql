@@ -11,6 +11,7 @@ FROM
     UNION DISTINCT
     SELECT toString(object_type)
     FROM object_attributes
-    WHERE tenant = {tenant:String} AND source = {source:String}
+    WHERE tenant = {tenant:String}
+        AND batch IN (SELECT batch FROM batches WHERE tenant = {tenant:String} AND source = {source:String})
 )
 ORDER BY object_type

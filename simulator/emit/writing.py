@@ -13,13 +13,19 @@ from typing import Any
 
 import msgspec
 
+from simulator.emit.events import EventsWriter
 from simulator.emit.native import NativeWriter
 from simulator.emit.ocel2 import OcelWriter
 from simulator.emit.parquet import ParquetWriter
 from simulator.emit.writer import Writer
 from simulator.simulation import Simulation
 
-FORMATS: dict[str, Callable[[Path], Writer]] = {"native": NativeWriter, "ocel2": OcelWriter, "parquet": ParquetWriter}
+FORMATS: dict[str, Callable[[Path], Writer]] = {
+    "events": EventsWriter,
+    "native": NativeWriter,
+    "ocel2": OcelWriter,
+    "parquet": ParquetWriter,
+}
 """What a simulation can be written as."""
 COLLECTED_DAYS = 30
 """After so many days unreachable cycles are looked for once."""
@@ -130,6 +136,11 @@ def note(truth: dict[str, Any], formats: Sequence[str]) -> str:
 
 
 NOTES = {
+    "events": """\
+events/
+    events.ndjson       events as the service takes them, one per line, in the order in which the systems told:
+                        gembascope catalogue add --all, then gembascope ingest events.ndjson
+""",
     "native": NATIVE_NOTE,
     "ocel2": """\
 ocel2/

@@ -70,7 +70,7 @@ def test_what_cannot_be_done_is_refused_before_any_work(tmp_path: Path) -> None:
         ({"out": full}, f"out: {full} is not empty; name another folder, or remove it"),
         ({"out": full / "file"}, f"out: {full / 'file'} is a file"),
         ({"out": tmp_path / "no" / "folder"}, f"out: there is no folder {tmp_path / 'no'}"),
-        ({"out": new, "format_": ["parquet", "xes"]}, "format: 'xes' is none of native, ocel2, parquet"),
+        ({"out": new, "format_": ["parquet", "xes"]}, "format: 'xes' is none of events, native, ocel2, parquet"),
         ({"out": new, "start": "2026-02-30"}, "start: '2026-02-30' is not a day such as 2026-03-02"),
         ({"out": new, "start": "1970-01-01"}, "start: 1970-01-01 is not between the years 1971 and 2179"),
     ):

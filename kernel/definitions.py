@@ -14,6 +14,10 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml._yaml import CParser
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from kernel.errors import DefinitionError, Problem
 
@@ -24,8 +28,18 @@ Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe loading, but dates stay text (models decide), and `on`, `off`, `yes`, `no` stay words."""
+class _Loader(Composer, CParser, SafeConstructor, Resolver):
+    """Safe loading, but dates stay text (models decide), and `on`, `off`, `yes`, `no` stay words.
+
+    libyaml's parser gives the events, in a tenth of the time. What it would build of them itself it builds in C,
+    calling itself for each level: a file of many levels would end the process. Here it is a RecursionError.
+    """
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
 
 
 _Loader.yaml_implicit_resolvers = {

@@ -21,6 +21,7 @@ Component = Any
 Children = Any
 
 NAVIGATION = (
+    ("/tour", "Tour"),
     ("/overview", "Overview"),
     ("/sla", "SLA & exceptions"),
     ("/incidents", "Incidents"),

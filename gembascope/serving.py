@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from api.permissions import NEEDS
 from api.rates import Buckets, Rates
 from api.visitors import CSRF_COOKIE, Visitors
 from dashboards.cache import Reader
+from dashboards.scenes import Scene
 from dashboards.warming import warmed
 from gembascope.background import Background, working
 from gembascope.operations import Operations, operations
@@ -45,9 +46,11 @@ def build_app(
     local_token: str,
     live: LiveIngest | None = None,
     working_on: Operations | None = None,
+    scenes: Sequence[Scene] = (),
 ) -> FastAPI:
     """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`; `live`
-    takes events, and `working_on` is what watches and acts. The caller closes them after the app."""
+    takes events, and `working_on` is what watches and acts. `scenes`: of a demo. The caller closes them after the
+    app."""
     from dashboards.app import mount  # Dash takes a second to import
     from dashboards.permissions import NEEDS as PAGES_NEED
 
@@ -81,7 +84,8 @@ def build_app(
         desk=working_on.desk if working_on is not None else None,
         taking=working_on.callbacks if working_on is not None else None,
     )
-    mount(app, reader, working_on.desk if working_on is not None else None, csrf_cookie=CSRF_COOKIE)
+    desk = working_on.desk if working_on is not None else None
+    mount(app, reader, desk, csrf_cookie=CSRF_COOKIE, scenes=scenes)
     hashes.extend(app.state.csp_script_hashes)
     return app
 
@@ -97,9 +101,10 @@ def serve(
     ready: Callable[[str, str | None], None],
     opened: LocalWorkspace | None = None,
     beside: Beside | None = None,
+    scenes: Sequence[Scene] = (),
 ) -> None:
-    """Serve until interrupted. Once it listens, `ready` is called with the address and, when the tenant has no
-    administrator, with the link for the first one: whoever reads the console may become it.
+    """Serve until interrupted; `scenes` are those of a demo. Once it listens, `ready` is called with the address and,
+    when the tenant has no administrator, with the link for the first one: whoever reads the console may become it.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def serve(
     try:
         workspace = opened or LocalWorkspace(settings, clock)
         try:
-            _run(settings, workspace, listener, ready, beside)
+            _run(settings, workspace, listener, ready, beside, scenes)
         finally:
             workspace.close()
     finally:
@@ -125,6 +130,7 @@ def _run(
     listener: socket.socket,
     ready: Callable[[str, str | None], None],
     beside: Beside | None,
+    scenes: Sequence[Scene],
 ) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -143,7 +149,9 @@ def _run(
         mounted = stack.enter_context(warmed(reader))
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None
-        app = build_app(workspace, settings, reader, directory, local_token=token, live=live, working_on=known)
+        app = build_app(
+            workspace, settings, reader, directory, local_token=token, live=live, working_on=known, scenes=scenes
+        )
         mounted(app)
         config = uvicorn.Config(
             app,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -59,6 +59,8 @@ FLOWS: tuple[Callable[[World], None], ...] = (
     oversell.start,
 )
 """What begins in every world, in this order."""
+OF_RETURNS = (returns.start, refunds.start)
+"""Those by which goods come back; the others do without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,24 @@ class Simulation:
     """One retailer from the first of its days to the last. Nothing is known of what is told after the end."""
 
     def __init__(
-        self, *, first: date, days: int, orders_per_day: float, seed: int = 7, scenario: Scenario = NOTHING
+        self,
+        *,
+        first: date,
+        days: int,
+        orders_per_day: float,
+        seed: int = 7,
+        scenario: Scenario = NOTHING,
+        flows: Sequence[Callable[[World], None]] = FLOWS,
     ) -> None:
-        """ValueError for no day, or a negative number of orders."""
+        """`flows`: fewer where a part of the retailer is left out. ValueError for no day, or a negative number of
+        orders."""
         if days < 1 or orders_per_day < 0:
             raise ValueError(f"expected days >= 1 and orders_per_day >= 0, got {days} and {orders_per_day}")
         self.scenario = scenario
         self.faults = Faults(scenario, seed, first)
         self.world = World(first, days, orders_per_day, seed, self.faults)
         install(self.world)
-        for begin in FLOWS:
+        for begin in flows:
             begin(self.world)
 
     def days(self) -> Iterator[Day]:

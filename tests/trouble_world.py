@@ -19,8 +19,8 @@ from doors import CHEAP, LOCAL
 from api.visitors import COOKIE, CSRF_COOKIE, CSRF_HEADER, csrf_token
 from dashboards.cache import Reader
 from gembascope.background import Background
-from gembascope.demo_world import TAKEN, DemoWorld
-from gembascope.demonstration import END, load_orders, load_returns
+from gembascope.demo.history import END, ORDER_TO_CASH, Retailer, load_retailer, load_returns
+from gembascope.demo.world import TAKEN, DemoWorld
 from gembascope.operations import Operations, operations
 from gembascope.serving import build_app
 from gembascope.taking_events import taking_events
@@ -32,7 +32,6 @@ from kernel.identity.directory import Directory
 from kernel.settings import load_settings
 from kernel.warehouse import Warehouse
 from orchestration_hooks.worker import Worker
-from simulator.order_to_cash import order_to_cash
 from simulator.return_to_refund import ReturnsLog, return_to_refund
 
 ADDRESS = "http://localhost"
@@ -141,7 +140,8 @@ def trouble(warehouse: Warehouse, home: Path, tenant: str) -> Iterator[Trouble]:
         stack.enter_context(world.listening())
         settings = settings.model_copy(update={"egress_hosts": (world.host,)})
         opened = LocalWorkspace(settings, clock, warehouse)
-        load_orders(opened, settings, order_to_cash(orders=40, days=20, end=END))
+        few = Retailer(orders_per_day=4, days=4, days_to_come=0)
+        load_retailer(opened, settings, few, processes=[ORDER_TO_CASH])
         load_returns(opened, settings, made)
         world.define()
         people = stack.enter_context(Directory(settings, clock, CHEAP))

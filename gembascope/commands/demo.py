@@ -1,38 +1,30 @@
-"""`gembascope demo`: a retailer's logs, made from a seed, loaded, read and served."""
+"""`gembascope demo`: a retailer, made from a seed, loaded, told of in five scenes, and served."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gembascope import render
 from gembascope.commands.options import Home, Json, console, print_json
+from gembascope.commands.progress import progress_bar
 from gembascope.commands.serve import Host, Port
-from gembascope.demonstration import (
-    END,
-    EVENTS_PER_DAILY_RETURN,
-    EVENTS_PER_ORDER,
-    ORDER_TO_CASH,
-    load_orders,
-    load_returns,
-    loaded_returns,
-)
-from gembascope.workspace import Workspace, open_workspace
+from gembascope.workspace import open_workspace
 from ingest.watermarks import watermarks
 from kernel.clock import DemoClock
 from kernel.errors import SettingsError
 from kernel.settings import Settings, load_settings
 from mining.answers import Document
-from simulator.order_to_cash import order_to_cash
-from simulator.retailer import RETURN_TO_REFUND
-from simulator.return_to_refund import return_to_refund
 
 if TYPE_CHECKING:
+    from dashboards.scenes import Scene
     from gembascope.operations import Operations
     from gembascope.workspace import LocalWorkspace
     from ingest.live import LiveIngest
@@ -46,45 +38,60 @@ LATER = timedelta(hours=1)
 @app.command("demo")
 def demo_(
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages afterwards.")] = True,
-    events: Annotated[int, typer.Option(help="About how many events of orders.", min=15, max=20_000_000)] = 288_000,
+    events: Annotated[
+        int, typer.Option(help="About how many events of the retailer.", min=100, max=20_000_000)
+    ] = 230_000,
     seed: Annotated[int, typer.Option(help="Another seed makes another retailer.", min=0)] = 7,
     host: Host = None,
     port: Port = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Make a retailer's logs, load them, say what they show, and serve them."""
+    """Make a retailer for whom some things go wrong, load its logs, say what there is to see, and serve it."""
+    from gembascope.demo import history
+    from gembascope.demo.tour import tour
+    from simulator.faults.scenario import read_scenario
+    from simulator.return_to_refund import return_to_refund
+
     settings = load_settings(home=home, host=host, port=port)
-    orders = order_to_cash(orders=max(1, round(events / EVENTS_PER_ORDER)), days=90, seed=seed, end=END)
-    returns = return_to_refund(end=END, per_day=max(1, round(events / EVENTS_PER_DAILY_RETURN)), seed=seed)
+    retailer = history.Retailer.of_size(events, seed=seed, scenario=read_scenario(Path("demo")))
     opened = open_workspace(settings)
     try:
-        report = load_orders(opened, settings, orders)
-        found = _look(opened)
-        document = {"ingest": report, **found, "truth": orders.truth["bottlenecks"]}
-        report = load_returns(opened, settings, returns)
-        log = opened.answer("log", RETURN_TO_REFUND, {}, {})
-        document["returns"] = {"ingest": report, "log": log, "truth": returns.truth}
+        with progress_bar("the retailer's days") as progress:
+            loaded = history.load_retailer(opened, settings, retailer, progress=progress)
+        returns_a_day = max(1, round(events / history.EVENTS_PER_DAILY_RETURN))
+        returns = return_to_refund(end=history.END, per_day=returns_a_day, seed=seed)
+        report = history.load_returns(opened, settings, returns)
+        truth = loaded.pop("truth")
+        scenes = tour(opened, truth, returns.truth, history.folder_of(settings))
+        document = {
+            "ingest": loaded,
+            "log": opened.answer("log", history.ORDER_TO_CASH, {}, {}),
+            "truth": truth,
+            "returns": {"ingest": report, "truth": returns.truth},
+            "scenes": [asdict(scene) for scene in scenes],
+        }
         if json:
             print_json(document)
         else:
-            _tell(document)
+            _tell(document, scenes)
     except BaseException:
         opened.close()
         raise
     from gembascope.workspace import LocalWorkspace
 
     if isinstance(opened, LocalWorkspace) and serve:
-        _serve(opened)
+        _serve(opened, scenes)
         return
     opened.close()
     if not json and serve:
         console().print("A service holds this home already; its pages show this log.")
 
 
-def _serve(opened: LocalWorkspace) -> None:
+def _serve(opened: LocalWorkspace, scenes: Sequence[Scene]) -> None:
     """Serve the home with the demo's world around it, on the demo's clock, which resumes where it stopped."""
-    from gembascope.demo_world import DemoWorld, people_of_the_demo
+    from gembascope.demo.history import END, loaded_returns
+    from gembascope.demo.world import DemoWorld, people_of_the_demo
     from gembascope.serving import serve as serve_home
     from gembascope.workspace import LocalWorkspace
 
@@ -110,40 +117,21 @@ def _serve(opened: LocalWorkspace) -> None:
                 yield
 
         ready = partial(_invite, settings=settings)
-        serve_home(around.settings, clock, opened=around, ready=ready, beside=beside)
+        serve_home(around.settings, clock, opened=around, ready=ready, beside=beside, scenes=scenes)
 
 
-def _look(opened: Workspace) -> dict[str, Any]:
-    bottlenecks = opened.answer("bottlenecks", ORDER_TO_CASH, {}, {"top": "2"})["bottlenecks"]
-    variants = opened.answer("variants", ORDER_TO_CASH, {}, {"top": "1"})
-    return {"log": opened.answer("log", ORDER_TO_CASH, {}, {}), "bottlenecks": bottlenecks, "variants": variants}
-
-
-def _tell(found: Document) -> None:
-    out = console()
-    out.print(_summary("Order to cash", "orders", found))
-    first = found["variants"]["variants"][0]
-    median = render.seconds(first["p50_s"])
-    out.print(f"The most common path takes {first['share']:.0%} of the orders, {median} at the median.")
-    out.print("Where time is lost:")
-    for rank, step in enumerate(found["bottlenecks"], start=1):
-        lost, half = f"{step['hours_over_target']:,.0f}", render.seconds(step["p50_s"])
-        out.print(f"  {rank}. {step['source']} → {step['target']}", soft_wrap=True)
-        out.print(f"     {lost} hours over the usual wait; {step['cases']:,} orders, half of them wait over {half}")
-    out.print(_summary("Return to refund", "returns", found["returns"]))
-    out.print("Ask further: gembascope cases order-to-cash · gembascope variants order-to-cash")
-
-
-def _summary(title: str, cases: str, found: Document) -> str:
-    log, report = found["log"], found["ingest"]
-    state = "loaded before, nothing added" if report["already_loaded_at"] else f"loaded in {report['seconds']:.1f} s"
-    return (
-        f"{title}: {log['cases']:,} {cases}, {log['events']:,} events, {log['variants']:,} variants, "
-        f"{log['open']:,} {cases} open ({state})."
-    )
+def _tell(found: Document, scenes: Sequence[Scene]) -> None:
+    out, log, report = console(), found["log"], found["ingest"]
+    state = "loaded before, nothing added" if report["already_loaded_at"] else f"loaded in {report['seconds']:.0f} s"
+    told = report["received"] + found["returns"]["ingest"]["received"]
+    out.print(f"A simulated retailer: {told:,} events of all its systems, {log['cases']:,} orders ({state}).")
+    for number, scene in enumerate(scenes, start=1):
+        said = f"{scene.title}. {scene.sentence}"
+        text = wrap(said, out.width, initial_indent=f"{number}. ", subsequent_indent="   ")
+        out.print("\n".join(text), soft_wrap=True)
 
 
 def _invite(url: str, first_admin: str | None, settings: Settings) -> None:
-    console().print(f"Open {url} (Ctrl-C stops it)")
+    console().print(f"Open {url}/tour (Ctrl-C stops it)")
     if first_admin is not None and not settings.on_loopback:  # there nobody looks around without an account
         console().print(f"This link makes the first administrator, once: {first_admin}", soft_wrap=True)

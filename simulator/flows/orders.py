@@ -109,13 +109,15 @@ def _fraud(world: World, order: Order, at_us: int) -> int:
     draws, tell = order.draws, world.recorder.tell
     analysts = world.crew("analyst", lambda: [(world.hours(ZONE, SERVICE), world.sized(3, 2))])
     begins_us = at_us + draws.duration_us(120, 0.8)
+    tell("crm", "Order put on hold", (order,), at_us + SECOND, actor="risk-check")
     work = analysts.do(begins_us, draws.duration_us(14 * 60, 0.6))
     tell("crm", "Fraud review started", (order,), work.start_us, by=work.by)
     if draws.chance(0.07):
         tell("crm", "Fraud confirmed", (order,), work.end_us, by=work.by, outcome="rejected")
         return -work.end_us
     tell("crm", "Fraud review cleared", (order,), work.end_us, by=work.by)
-    return work.end_us
+    tell("crm", "Order released", (order,), work.end_us + SECOND, actor="risk-check")
+    return work.end_us + SECOND
 
 
 def _export(world: World, order: Order, at_us: int) -> int | None:

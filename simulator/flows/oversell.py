@@ -54,7 +54,8 @@ def oversold(world: World, order: Order, line: Line) -> None:
     if active is None or order.channel != "web" or believed < line.pieces:
         return
     if active.used + line.pieces <= active.size:
-        active.hit(order, world.now_us, cents=line.cents * line.pieces, sku=line.sku, shop=believed)
+        erp = world.stock.believed["erp"][line.sku, CENTER]
+        active.hit(order, world.now_us, cents=line.cents * line.pieces, sku=line.sku, shop=believed, erp=erp)
     active.used += line.pieces
     if active.used >= active.size:
         world.announce("stock corrected", (line.sku, CENTER), "oversell", world.now_us)

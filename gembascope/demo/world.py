@@ -20,7 +20,8 @@ from pathlib import Path
 
 import msgspec
 
-from gembascope.demonstration import END
+from gembascope.demo.coming import Coming
+from gembascope.demo.history import END
 from gembascope.operations import Operations
 from ingest.live import LiveIngest
 from kernel.access import Grant, Role
@@ -93,7 +94,9 @@ class DemoWorld:
     def __init__(self, settings: Settings, clock: Clock, plan: ReturnsPlan) -> None:
         self._folder = settings.home.expanduser() / "tenants" / settings.tenant
         self._clock = clock
-        self.shop = ReturnsShop(plan, since=max(END, clock.now() - timedelta(hours=1)))
+        since = max(END, clock.now() - timedelta(hours=1))
+        self.shop = ReturnsShop(plan, since=since)
+        self._coming = Coming(self._folder, since=since)
         self._secret = _kept(self._folder / SECRET, lambda: b64encode(secrets.token_bytes(32)).decode())
         engine = DemoEngine(signing_key(self._secret, SECRET), clock, self.shop, str(self._folder / TAKEN))
         self._receiver = Receiver(engine, port=0, delay_s=DELAY_S)
@@ -158,9 +161,11 @@ class DemoWorld:
 
     def tell(self, live: LiveIngest) -> None:
         """Tell what happened since the last time."""
-        events = self.shop.step(self._clock.now())
-        if events:
+        now = self._clock.now()
+        if events := self.shop.step(now):
             live.accept(msgspec.json.encode(events))
+        while due := self._coming.until(now):
+            live.accept(b"[" + b",".join(due) + b"]")
 
 
 def people_of_the_demo(settings: Settings, users: Users) -> list[Person]:

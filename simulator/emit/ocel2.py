@@ -19,54 +19,72 @@ from zlib import crc32
 
 import msgspec
 
-from simulator.emit.writer import STARTED, Known, Stamps, money, span_id, things_of, trace_id
+from simulator.emit.writer import CALL, STARTED, Known, Stamps, money, span_id, trace_id
 from simulator.world.facts import Fact, Thing
 
 if TYPE_CHECKING:
     from simulator.simulation import Day
 
 PARTS = 64
+AT_ONCE = 1_000
+"""So many events are put together before they are written: the memory of a whole day's would be new every day."""
 BEGINNING = "1970-01-01T00:00:00Z"
 """The time of a value that holds from the beginning, as the standard writes it."""
+_FROM_THE_BEGINNING = f',"time":"{BEGINNING}","value":'.encode()
 MARK = "gembascope:"
 Kind = Literal["string", "time", "integer", "float", "boolean"]
 Types = dict[str, dict[str, Kind]]
-Record = tuple[str, str, str, str, str, str]
-"""What is known of an object: its written id, its type, and either nothing else, an attribute (name, value, time), or
-a relation ("", the other's written id, its qualifier)."""
-_DIGITS = str.maketrans("123456789", "000000000")
+Told = tuple[str, str, str, str, str]
+"""What events have in common that differ in their times, actor, amount and details alone: activity, system, kind of
+actor, outcome, error."""
+Frame = tuple[str, str, str, str]
+"""The text of such events after their id, time, time of telling and actor."""
+Named = tuple[str, str, list[str]]
+"""The written id of an object as JSON, a relation of an event to it, and where the lines about it wait."""
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _encode = msgspec.json.Encoder().encode
 
 
 class OcelWriter:
-    """Writes the file into a folder."""
+    """Writes the file into a folder. JSON is put together from pieces that many events share: as dictionaries it takes
+    three times as long."""
 
     def __init__(self, folder: Path) -> None:
         self._parts = folder / "objects"
         self._parts.mkdir(parents=True)
         self._out = (folder / "log.json").open("wb")
         self._files = [(self._parts / f"{number:02d}").open("wb") for number in range(PARTS)]
+        self._lines: list[list[str]] = [[] for _ in range(PARTS)]
         self._names, self._known, self._stamp = Names(), Known(), Stamps()
         self._quoted = lru_cache(maxsize=20_000)(_quoted)
+        self._frames: dict[Told, Frame] = {}
+        self._today: dict[Thing, Named] = {}
+        self._related: dict[int, str] = {}  # by the identity of the objects of a fact: facts of one day share theirs
         self._event_types: Types = {}
         self._object_types: Types = {}
         self._mark = b'{"events":[\n'
 
     def day(self, day: Day) -> None:
-        events = [self._event(fact) for fact in day.facts]
-        if events:
+        for begin in range(0, len(day.facts), AT_ONCE):
+            events = [self._event(fact) for fact in day.facts[begin : begin + AT_ONCE]]
             self._out.write(self._mark + ",\n".join(events).encode())
             self._mark = b",\n"
-        for thing in things_of(day.facts):
-            self._note(thing)
         for _, one, other, qualifier in day.links:
-            self._note(one)
-            self._note(other)
-            self._keep((self._names.of(one), one.type, "relation", "", self._names.of(other), qualifier))
+            id_, _, lines = self._named(one)
+            relation = f'{{"objectId":{self._named(other)[0]},"qualifier":{self._quoted(qualifier)}}}'
+            lines.append(f"{id_}\tr\t{relation}")
         for at_us, thing, name, value in day.changes:
-            self._note(thing)
+            id_, _, lines = self._named(thing)
             self._object_types[thing.type][name] = "string"
-            self._keep((self._names.of(thing), thing.type, "value", name, value, self._stamp(at_us)))
+            attribute = self._attribute(name, self._stamp(at_us), value)
+            lines.append(f"{id_}\tc\t{attribute}")
+        self._today.clear()
+        self._related.clear()
+        for file, lines in zip(self._files, self._lines, strict=True):
+            if lines:
+                lines.append("")
+                file.write("\n".join(lines).encode())
+                lines.clear()
 
     def close(self) -> None:
         for file in self._files:
@@ -77,7 +95,7 @@ class OcelWriter:
         mark = b"\n"
         for number in range(PARTS):
             for item in _objects((self._parts / f"{number:02d}").read_bytes().splitlines()):
-                out.write(mark + _encode(item))
+                out.write(mark + item)
                 mark = b",\n"
         out.write(b'\n],\n"eventTypes":')
         out.write(_encode(_declared(self._event_types)))
@@ -88,61 +106,69 @@ class OcelWriter:
         shutil.rmtree(self._parts)
 
     def _event(self, fact: Fact) -> str:
-        """The event as JSON, put together from pieces: as dictionaries it takes twice as long."""
-        quoted, activity = self._quoted, fact.activity
-        kinds = self._event_types.get(activity)
-        if kinds is None:
-            kinds = self._event_types[activity] = {}
-        attributes = []
-        for name, value, kind in self._attributes(fact):
-            if kinds.get(name) != kind:
-                kinds[name] = kind if name not in kinds else "string"
-            attributes.append(f'{{"name":{quoted(name)},"value":{value}}}')
-        relations = [f'{{"objectId":{_quoted(self._names.of(thing))},"qualifier":""}}' for thing in fact.things]
+        """The event as JSON."""
+        number, at_us, seen_us, system, activity, things, actor, actor_kind, outcome, error, cents, _, more, _ = fact
+        told = activity, system, actor_kind, outcome, error
+        frame = self._frames.get(told)
+        if frame is None:
+            frame = self._frames[told] = _frame(told, self._event_types.setdefault(activity, {}))
+        after_id, after_time, after_seen, after_actor = frame
+        rest = self._more(fact) if more or cents is not None or things[0].type == CALL else ""
+        related = self._related.get(id(things))
+        if related is None:
+            related = self._related[id(things)] = ",".join([self._named(thing)[1] for thing in things])
+        stamp = self._stamp
         return (
-            f'{{"id":"{fact.id}","type":{quoted(activity)},"time":"{self._stamp(fact.at_us)}",'
-            f'"attributes":[{",".join(attributes)}],"relationships":[{",".join(relations)}]}}'
+            f'{{"id":"{system}-{number:09d}{after_id}{stamp(at_us)}{after_time}{stamp(seen_us)}{after_seen}'
+            f'{self._quoted(actor)}{after_actor}{rest}],"relationships":[{related}]}}'
         )
 
-    def _attributes(self, fact: Fact) -> list[tuple[str, str, Kind]]:
-        """Name, value as JSON text, and kind."""
-        quoted = self._quoted
-        found: list[tuple[str, str, Kind]] = [
-            ("gembascope:source", quoted(fact.system), "string"),
-            ("gembascope:seen_at", f'"{self._stamp(fact.seen_us)}"', "time"),
-            ("gembascope:actor", quoted(fact.actor), "string"),
-            ("gembascope:actor_kind", quoted(fact.actor_kind), "string"),
-            ("gembascope:outcome", quoted(fact.outcome), "string"),
-        ]
-        if fact.error:
-            found.append(("gembascope:error_code", quoted(fact.error), "string"))
+    def _more(self, fact: Fact) -> str:
+        """Attributes that some events have, each behind a comma."""
+        kinds, quoted, found = self._event_types[fact.activity], self._quoted, []
         if fact.cents is not None:
-            found.append(("gembascope:value", f'"{money(fact.cents)}"', "string"))
-            found.append(("gembascope:currency", quoted(fact.currency), "string"))
+            kinds["gembascope:value"] = kinds["gembascope:currency"] = "string"
+            found.append(
+                f',{{"name":"gembascope:value","value":"{money(fact.cents)}"}}'
+                f',{{"name":"gembascope:currency","value":{quoted(fact.currency)}}}'
+            )
         if trace := trace_id(fact):
-            found.append(("gembascope:trace_id", f'"{trace}"', "string"))
-            found.append(("gembascope:span_id", f'"{span_id(fact)}"', "string"))
+            kinds["gembascope:trace_id"] = kinds["gembascope:span_id"] = "string"
+            found.append(
+                f',{{"name":"gembascope:trace_id","value":"{trace}"}}'
+                f',{{"name":"gembascope:span_id","value":"{span_id(fact)}"}}'
+            )
         for name, value in fact.details.items():
             if name == STARTED:
-                found.append(("gembascope:started_at", f'"{self._stamp(value)}"', "time"))
-            else:
-                text, kind = _written(value)
-                found.append((name, quoted(text), kind))
-        return found
+                kinds["gembascope:started_at"] = "time"
+                found.append(f',{{"name":"gembascope:started_at","value":"{self._stamp(value)}"}}')
+                continue
+            text, kind = _written(value)
+            if kinds.get(name) != kind:
+                kinds[name] = kind if name not in kinds else "string"
+            found.append(f',{{"name":{quoted(name)},"value":{quoted(text)}}}')
+        return "".join(found)
 
-    def _note(self, thing: Thing) -> None:
-        """Keep what a new object has from its beginning."""
-        if not self._known.is_new(thing):
-            return
+    def _named(self, thing: Thing) -> Named:
+        """The written id of an object. What a new one has from its beginning is kept."""
+        named = self._today.get(thing)
+        if named is not None:
+            return named
         written = self._names.of(thing)
-        self._keep((written, thing.type, "", "", "", ""))
-        kinds = self._object_types.setdefault(thing.type, {})
-        for name, value in thing.attributes.items():
-            kinds[name] = "string"
-            self._keep((written, thing.type, "value", name, value, BEGINNING))
+        lines = self._lines[crc32(written.encode()) % PARTS]
+        id_ = _quoted(written)
+        named = self._today[thing] = id_, f'{{"objectId":{id_},"qualifier":""}}', lines
+        if self._known.is_new(thing):
+            kinds = self._object_types.setdefault(thing.type, {})
+            line = [id_, "b", self._quoted(thing.type)]
+            for name, value in thing.attributes.items():
+                kinds[name] = "string"
+                line.append(self._attribute(name, BEGINNING, value))
+            lines.append("\t".join(line))
+        return named
 
-    def _keep(self, record: Record) -> None:
-        self._files[crc32(record[0].encode()) % PARTS].write(_encode(record) + b"\n")
+    def _attribute(self, name: str, time: str, value: str) -> str:
+        return f'{{"name":{self._quoted(name)},"time":"{time}","value":{self._quoted(value)}}}'
 
 
 class Names:
@@ -150,11 +176,31 @@ class Names:
     first; objects of another type whose ids have this form are written under longer ones."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, str] = {}
+        self._owners: dict[bytes, str] = {}
 
     def of(self, thing: Thing) -> str:
-        owner = self._owners.setdefault(thing.id.translate(_DIGITS), thing.type)
+        owner = self._owners.setdefault(thing.id.encode().translate(_DIGITS), thing.type)
         return thing.id if owner == thing.type else f"{MARK}{len(thing.type)}:{thing.type}:{thing.id}"
+
+
+def _frame(told: Told, kinds: dict[str, Kind]) -> Frame:
+    """The frame of such events; the kinds of the attributes in it are declared."""
+    activity, system, actor_kind, outcome, error = map(_quoted, told)
+    after_actor = (
+        f'}},{{"name":"gembascope:actor_kind","value":{actor_kind}}},{{"name":"gembascope:outcome","value":{outcome}}}'
+    )
+    for name in ("source", "actor", "actor_kind", "outcome"):
+        kinds[f"gembascope:{name}"] = "string"
+    kinds["gembascope:seen_at"] = "time"
+    if told[-1]:
+        kinds["gembascope:error_code"] = "string"
+        after_actor += f',{{"name":"gembascope:error_code","value":{error}}}'
+    return (
+        f'","type":{activity},"time":"',
+        f'","attributes":[{{"name":"gembascope:source","value":{system}}},{{"name":"gembascope:seen_at","value":"',
+        '"},{"name":"gembascope:actor","value":',
+        after_actor,
+    )
 
 
 def _quoted(text: str) -> str:
@@ -171,27 +217,33 @@ def _written(value: Any) -> tuple[str, Kind]:
     return text, "integer" if isinstance(value, int) else "float" if isinstance(value, float) else "string"
 
 
-def _objects(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The objects of one part by their ids. Of two values from the beginning the first counts."""
-    found: dict[str, dict[str, Any]] = {}
-    first: set[tuple[str, str]] = set()
+def _objects(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The objects of one part as JSON, by their ids.
+
+    A line is the id of an object, what it tells, and more, between tabs, all but the second as JSON: `b` the type and
+    the attributes from the beginning, again where the object was told of anew, and then the first value counts; `c` an
+    attribute that changed; `r` a relation.
+    """
+    types: dict[bytes, bytes] = {}
+    attributes: dict[bytes, list[bytes]] = {}
+    relations: dict[bytes, dict[bytes, None]] = {}
     for line in lines:
-        written, type_, what, name, value, more = msgspec.json.decode(line, type=Record)
-        item = found.get(written)
-        if item is None:
-            item = found[written] = {"id": written, "type": type_, "attributes": [], "relationships": []}
-        if what == "relation":
-            relation = {"objectId": value, "qualifier": more}
-            if relation not in item["relationships"]:
-                item["relationships"].append(relation)
-        elif what == "value":
-            if more == BEGINNING:
-                if (written, name) in first:
-                    continue
-                first.add((written, name))
-            item["attributes"].append({"name": name, "time": more, "value": value})
-    for written in sorted(found):
-        yield found[written]
+        id_, what, *more = line.split(b"\t")
+        if what == b"r":
+            relations.setdefault(id_, {})[more[0]] = None
+        elif what == b"c":
+            attributes[id_] += more
+        elif id_ not in types:
+            types[id_], attributes[id_] = more[0], more[1:]
+        else:
+            known = attributes[id_]
+            first = {one.partition(_FROM_THE_BEGINNING)[0] for one in known if _FROM_THE_BEGINNING in one}
+            known += [one for one in more[1:] if one.partition(_FROM_THE_BEGINNING)[0] not in first]
+    for id_ in sorted(types, key=msgspec.json.decode):
+        yield (
+            b'{"id":%b,"type":%b,"attributes":[%b],"relationships":[%b]}'
+            % (id_, types[id_], b",".join(attributes[id_]), b",".join(relations.get(id_, ())))
+        )
 
 
 def _declared(types: Types) -> list[dict[str, Any]]:

@@ -110,9 +110,9 @@ def trace_id(fact: Fact) -> str:
 def span_id(fact: Fact) -> str:
     """The attempt of a message that a fact is about; "" for anything else."""
     first = fact.things[0]
-    return digest(8, first.id, fact.details.get("attempt", 0)) if first.type == CALL else ""
+    return digest(8, f"{first.id}:{fact.details.get('attempt', 0)}") if first.type == CALL else ""
 
 
-def digest(size: int, *of: str | int) -> str:
-    """A name that follows from others, as so many bytes in hexadecimal digits."""
-    return hashlib.blake2b(":".join(map(str, of)).encode(), digest_size=size).hexdigest()
+def digest(size: int, of: str) -> str:
+    """A name that follows from another, as so many bytes in hexadecimal digits."""
+    return hashlib.blake2b(of.encode(), digest_size=size).hexdigest()

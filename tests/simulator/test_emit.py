@@ -169,3 +169,28 @@ def test_stamps_and_amounts_are_written_plainly() -> None:
     for at_us in (0, 59_999_000, 1_774_656_000_123_000, 1_774_656_059_987_000):
         assert stamp(at_us) == written_at(at_us)
     assert [money(cents) for cents in (5, -5, 123_456, 0)] == ["0.05", "-0.05", "1234.56", "0.00"]
+
+
+def test_an_object_told_of_anew_keeps_its_first_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects of one part come by their ids, whatever characters are in these; links told twice count once."""
+    monkeypatch.setattr("simulator.emit.ocel2.PARTS", 1)
+    at_us = 1_774_656_000_123_000
+    folder = tmp_path / "ocel2"
+    writer = OcelWriter(folder)
+    writer._known = Known(remembered=1)  # forgets an object as soon as two others were told of
+    names = ["b", 'a"\t\n', "a", "a b", "a"]
+    told = [Thing("store", name, name=f"{number}") for number, name in enumerate(names)]
+    told[-1].attributes["zone"] = "x"
+    for number, thing in enumerate(told, 1):
+        links = [Link(at_us, told[2], told[0], "near")]
+        fact = Fact(number, at_us, at_us, "pos", "Something happened", (thing,))
+        writer.day(Day(number, MONDAY, [fact], links, []))
+    writer.close()
+    log = json.loads((folder / "log.json").read_bytes())
+    assert [event["relationships"][0]["objectId"] for event in log["events"]] == names
+    found = {item["id"]: item for item in log["objects"]}
+    assert list(found) == ["a", "a b", 'a"\t\n', "b"]
+    assert {name: [one["value"] for one in item["attributes"]] for name, item in found.items()} == {
+        "a": ["2", "x"], 'a"\t\n': ["1"], "a b": ["3"], "b": ["0"],
+    }  # fmt: skip
+    assert found["a"]["relationships"] == [{"objectId": "b", "qualifier": "near"}]

@@ -79,7 +79,7 @@ def _span(told: Told) -> dict[str, Any]:
             attributes.append({"key": "http.response.status_code", "value": code})
     is_attempt = begins_us is not None
     return {
-        "traceId": trace_id(fact) or digest(16, main.type, main.id),
+        "traceId": trace_id(fact) or digest(16, f"{main.type}:{main.id}"),
         "spanId": (is_attempt and span_id(fact)) or digest(8, fact.id),
         "name": f"{interface} {'send' if is_attempt else fact.activity}".strip(),
         "kind": CLIENT if is_attempt else INTERNAL,

@@ -41,7 +41,7 @@ class Temporal:
         return None
 
     def _history(self, run: Run) -> dict[str, Any]:
-        ids = {"workflowId": run.thing.id, "runId": str(UUID(digest(16, "run", run.thing.id)))}
+        ids = {"workflowId": run.thing.id, "runId": str(UUID(digest(16, f"run:{run.thing.id}")))}
         history = _History(self._stamp)
         first = run.facts[0]
         history.add(

@@ -42,6 +42,9 @@ def simulate_(
     start: Annotated[
         str | None, typer.Option(help="The first day: 2026-03-02 by default; live, such that the last one is today.")
     ] = None,
+    copies: Annotated[
+        int, typer.Option(help="So many times over, of later weeks and other objects; Parquet alone.")
+    ] = 1,
     live: Annotated[
         bool, typer.Option("--live", help="Send to the running service, as it happens, instead of writing files.")
     ] = False,
@@ -56,10 +59,15 @@ def simulate_(
     json: Json = False,
 ) -> None:
     """Let a retailer work for some days, and write what its systems tell."""
+    from simulator.emit.copies import copies_of
     from simulator.emit.writing import write
     from simulator.simulation import Simulation
 
+    if copies < 1:
+        raise InputError(f"copies: expected 1 or more, got {copies}")
     if live:
+        if copies > 1:
+            raise InputError("copies: only files hold copies; leave --copies away, or --live")
         if out is not None or format_:
             raise InputError("live: sends to a service; leave --out and --format away, or --live")
         first = _first(start) if start is not None else today() - timedelta(days=days - 1)
@@ -70,13 +78,21 @@ def simulate_(
     if out is None:
         raise InputError("out: name a folder to write into with --out, or send to a service with --live")
     formats = _formats(format_ or ["parquet"])
+    if copies > 1 and formats != ["parquet"]:
+        raise InputError("copies: only Parquet holds copies; leave --copies away, or every --format but parquet")
     chosen = _scenario(scenario, days)
     first = _first(start)
+    try:
+        copies_of(first, days, copies)
+    except ValueError as error:
+        raise InputError(f"copies: {error}") from None
     _check_place(out)
     begun = time.monotonic()
     simulation = Simulation(first=first, days=days, orders_per_day=orders_per_day, seed=seed, scenario=chosen)
     with progress_bar(out.name) as report:
-        written = write(simulation, out.absolute(), formats, lambda done, total: report("writing", done, total))
+        written = write(
+            simulation, out.absolute(), formats, lambda done, total: report("writing", done, total), copies=copies
+        )
     seconds = round(time.monotonic() - begun, 1)
     if json:
         faults = [one | {"affected": len(one["affected"])} for one in written.truth["faults"]]
@@ -129,14 +145,18 @@ def _tell(written: Written, out: Path, seconds: float) -> None:
     """What a stranger wants to know: how much came from where, what went wrong, and which files there are."""
     shown, truth = console(), written.truth
     total = sum(written.events.values())
+    copies = len(truth.get("copies", ()))
+    often = f", {copies} copies" if copies else ""
     shown.print(
         f"scenario {truth['scenario']}, {truth['days']} days from {truth['first_day']}, "
-        f"{truth['orders_per_day']:g} orders a day, seed {truth['seed']}: "
+        f"{truth['orders_per_day']:g} orders a day, seed {truth['seed']}{often}: "
         f"{render.count(total)} events in {seconds:.1f} s",
         soft_wrap=True,
     )
     tell_systems(written.events)
-    tell_faults(truth)
+    tell_faults(truth | {"faults": [one for one in truth["faults"] if one.get("copy", 1) == 1]})
+    if copies:
+        shown.print(f"That is the first copy; {out / 'truth.json'} tells what went wrong in each.", soft_wrap=True)
     folders: dict[str, list[int]] = defaultdict(list)
     for name, size in written.files.items():
         folders[str(Path(out, *Path(name).parts[:2]))].append(size)  # a system's own files as one

@@ -8,5 +8,6 @@
 - `native`: what each system itself would hand out, in its own shape
 
 A writer holds one day at most, whatever the length of the simulation, and works from facts alone: a system that tells
-of something new needs no new writer. The same simulation gives the same bytes.
+of something new needs no new writer. The same simulation gives the same bytes. `copies` makes a large log in Parquet of
+a small one.
 """

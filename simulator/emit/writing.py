@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from simulator.emit.copies import copies_of, truth_of, write_copies
 from simulator.emit.events import EventsWriter
 from simulator.emit.native import NativeWriter
 from simulator.emit.ocel2 import OcelWriter
@@ -31,7 +32,7 @@ COLLECTED_DAYS = 30
 """After so many days unreachable cycles are looked for once."""
 TRUTH, NOTE = "truth.json", "README.txt"
 Progress = Callable[[int, int], None]
-"""Called with the days that are over and all there are."""
+"""Called with the days that are over and all there are, those of copies as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +40,44 @@ class Written:
     """What was written. `files`: by their paths in the folder, in order, with their sizes in bytes."""
 
     events: dict[str, int]
-    """Told by each system, duplicates counted once."""
+    """Told by each system in all copies, duplicates counted once."""
     truth: dict[str, Any]
     files: dict[str, int]
 
 
-def write(simulation: Simulation, folder: Path, formats: Sequence[str], progress: Progress | None = None) -> Written:
+def write(
+    simulation: Simulation,
+    folder: Path,
+    formats: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    copies: int = 1,
+) -> Written:
     """Let the days pass and write them into a folder that is not there yet, or is empty. Until all is written the files
-    are in a folder beside it; a simulation that is stopped leaves nothing."""
+    are in a folder beside it; a simulation that is stopped leaves nothing.
+
+    `copies`: how often it is there, one copy after the other (`simulator.emit.copies`). ValueError for fewer than one,
+    for more than there is time for, and for several in another format than Parquet.
+    """
+    world = simulation.world
+    planned = copies_of(world.first, world.days, copies)
+    if copies > 1 and list(formats) != ["parquet"]:
+        raise ValueError(f"expected Parquet alone for {copies} copies, got {', '.join(formats)}")
+
+    def days_over(number: int) -> None:
+        if progress is not None:
+            progress(number, copies * world.days)
+
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        events = _write_days(simulation, partial, formats, progress)
+        events = _write_days(simulation, partial, formats, days_over)
         truth = simulation.truth()
+        if copies > 1:
+            write_copies(partial / "parquet", planned, lambda number: days_over(number * world.days))
+            truth = truth_of(truth, planned)
+            events = {system: copies * count for system, count in events.items()}
         (partial / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=2) + b"\n")
         (partial / NOTE).write_text(note(truth, formats), encoding="utf-8")
         folder.mkdir(exist_ok=True)  # one that was there stays the same folder
@@ -67,7 +92,7 @@ def write(simulation: Simulation, folder: Path, formats: Sequence[str], progress
 
 
 def _write_days(
-    simulation: Simulation, folder: Path, formats: Sequence[str], progress: Progress | None
+    simulation: Simulation, folder: Path, formats: Sequence[str], days_over: Callable[[int], None]
 ) -> dict[str, int]:
     writers = [FORMATS[name](folder / name) for name in formats]
     told: Counter[str] = Counter()
@@ -78,8 +103,7 @@ def _write_days(
                 writer.day(day)
             if day.number % COLLECTED_DAYS == 0:
                 gc.collect()
-            if progress is not None:
-                progress(day.number, simulation.world.days)
+            days_over(day.number)
     for writer in writers:
         writer.close()
     return dict(sorted(told.items()))
@@ -130,11 +154,22 @@ def note(truth: dict[str, Any], formats: Sequence[str]) -> str:
         f"{TRUTH}\n"
         "    What went wrong: each fault with its time, what it affected and what it cost.\n"
         "    Nothing else here tells of it.\n",
+        *([COPIES_NOTE.format(count=len(truth["copies"]))] if "copies" in truth else []),
         *(NOTES[name] for name in formats),
     ]
     return "\n".join(parts)
 
 
+COPIES_NOTE = """\
+copies
+    The files hold the days {count} times, one copy after the other, each beginning whole weeks after the one before at
+    midnight by the clocks of the head office; truth.json tells when, and what went wrong in each.
+    Ids of events and objects end in -c2 in the second copy, -c3 in the third, and traces are others. SKUs, stores,
+    interfaces, and SKUs at a location are the same in all copies. What is open at the end of a copy stays open, and
+    the next one begins with the stock of the first. What lies between two events of a copy is what lies between them
+    in the first: where clocks change within the first copy or another, what comes after is an hour earlier or later by
+    the clocks, and a copy may end in the first hour of the next.
+"""
 NOTES = {
     "events": """\
 events/

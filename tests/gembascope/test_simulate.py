@@ -8,6 +8,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 from running_service import GEMBASCOPE, environment
 
@@ -59,6 +60,24 @@ def test_the_same_command_writes_the_same_bytes_and_says_what_it_wrote(tmp_path:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_copies_are_counted_and_what_goes_wrong_is_shown_once(tmp_path: Path) -> None:
+    scenario = tmp_path / "x.yaml"
+    scenario.write_text(SCENARIO)
+    out = tmp_path / "out"
+    said = simulate("--out", str(out), "--scenario", str(scenario), *FEW, "--copies", "3").stdout
+    faults = json.loads((out / "truth.json").read_bytes())["faults"]
+    assert [fault["copy"] for fault in faults] == [1, 2, 3]
+    events = pl.read_parquet(out / "parquet" / "events.parquet")
+    assert said.startswith(
+        f"scenario x, 2 days from 2026-03-02, 30 orders a day, seed 7, 3 copies: {len(events):,} events"
+    )
+    assert said.count("An interface delivers nothing") == 1
+    assert f"That is the first copy; {out / 'truth.json'} tells what went wrong in each." in said.splitlines()
+    assert sum(int(line.split()[1].replace(",", "")) for line in said.splitlines() if line.startswith("erp ")) == len(
+        events.filter(source="erp")
+    )
+
+
 def test_what_cannot_be_done_is_refused_before_any_work(tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
@@ -71,6 +90,16 @@ def test_what_cannot_be_done_is_refused_before_any_work(tmp_path: Path) -> None:
         ({"out": full / "file"}, f"out: {full / 'file'} is a file"),
         ({"out": tmp_path / "no" / "folder"}, f"out: there is no folder {tmp_path / 'no'}"),
         ({"out": new, "format_": ["parquet", "xes"]}, "format: 'xes' is none of events, native, ocel2, parquet"),
+        ({"out": new, "copies": 0}, "copies: expected 1 or more, got 0"),
+        ({"live": True, "copies": 2}, "copies: only files hold copies; leave --copies away, or --live"),
+        (
+            {"out": new, "copies": 2, "format_": ["parquet", "native"]},
+            "copies: only Parquet holds copies; leave --copies away, or every --format but parquet",
+        ),
+        (
+            {"out": new, "copies": 9000},
+            "copies: the last of 9000 begins after the year 2179; at most 8027 do not",
+        ),
         ({"out": new, "start": "2026-02-30"}, "start: '2026-02-30' is not a day such as 2026-03-02"),
         ({"out": new, "start": "1970-01-01"}, "start: 1970-01-01 is not between the years 1971 and 2179"),
     ):

@@ -6,7 +6,8 @@ saw a detector.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class FaultKind:
     size_is: str = ""
     is_fault: bool = True
     """False for what is unusual and nothing wrong: nobody may be alarmed."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of fields of `where` what they name, where that is less than all there are of them."""
+
+    def named_by(self, place: str) -> str:
+        """What a field of `where` names, such as a store."""
+        return self.names.get(place, place)
 
 
 KINDS = {
@@ -85,7 +92,7 @@ KINDS = {
         FaultKind("dead_letter_growth", "Messages end as dead letters that nobody replays", "interface",
                   "dead_letters_growing", "integration-call", ("interface",), ("interface",), share=0.15),
         FaultKind("workflow_stopped", "A scheduled workflow silently stops running", "workflow", "workflow_stopped",
-                  "workflow-run", ("workflow",), ("workflow",)),
+                  "workflow-run", ("workflow",), ("workflow",), names={"workflow": "scheduled workflow"}),
         FaultKind("unauthorised_variant", "A region works around a step that is required", "region",
                   "unauthorised_variant", "order-to-cash", ("region",), ("region",), share=0.4),
         FaultKind("duplicate_bots", "Two bots do the same work", "workflow", "duplicated_automation", "workflow-run",

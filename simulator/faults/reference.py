@@ -77,7 +77,7 @@ def _shipped() -> str:
 
 
 def _names() -> Iterator[str]:
-    there = sorted({name for kind in KINDS.values() for name in kind.where})
+    there = sorted({named for kind in KINDS.values() for name in kind.where for named in (name, kind.named_by(name))})
     for name in there:
         names = list(WEEKDAYS if name == "weekday" else NAMES[name])
         listed = ", ".join(names) if len(names) <= FEW else f"{names[0]} to {names[-1]}"
@@ -86,7 +86,7 @@ def _names() -> Iterator[str]:
 
 def _kind(kind: FaultKind) -> str:
     lines = [f"### {kind.id}\n", f"{kind.title}.{'' if kind.is_fault else ' This is no fault.'}\n"]
-    where = ", ".join(f"**{name}**" if name in kind.needs else name for name in kind.where)
+    where = ", ".join(_place(kind, name) for name in kind.where)
     if where:
         lines.append(f"- where: {where}")
     lines.append(f"- share: {kind.share:g}")
@@ -94,6 +94,11 @@ def _kind(kind: FaultKind) -> str:
         lines.append(f"- size: {kind.size:g} ({kind.size_is})")
     lines.append(f"- process: {kind.process}")
     return "\n".join(lines) + "\n"
+
+
+def _place(kind: FaultKind, name: str) -> str:
+    named = kind.named_by(name)
+    return (f"**{name}**" if name in kind.needs else name) + (f" (a {named})" if named != name else "")
 
 
 if __name__ == "__main__":

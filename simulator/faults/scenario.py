@@ -84,10 +84,10 @@ class Fault(BaseModel):
             if name not in kind.where:
                 there = ", ".join(kind.where) or "nothing"
                 raise ValueError(f"{kind.id} cannot be narrowed to a {name}; it can to: {there}")
-            _known(name, value)
+            _known(name, kind.named_by(name), value)
         for name in kind.needs:
             if name not in self.where:
-                raise ValueError(f"{kind.id} needs where.{name}: one of {_there(name)}")
+                raise ValueError(f"{kind.id} needs where.{name}: one of {_there(kind.named_by(name))}")
         if self.size is not None and kind.size is None:
             raise ValueError(f"{kind.id} has no size")
         if self.size is not None and self.size == 0:
@@ -111,10 +111,11 @@ def _at_us(first: date, when: str) -> int:
     return local_us(first + timedelta(days=day - 1), clock, ZoneInfo(ZONE))
 
 
-def _known(name: str, value: str) -> None:
-    names = WEEKDAYS if name == "weekday" else NAMES[name]
+def _known(name: str, named: str, value: str) -> None:
+    names = WEEKDAYS if named == "weekday" else NAMES[named]
     if value not in names:
-        raise ValueError(f"where.{name}: there is no {name} {value!r}{suggestion(value, names)}")
+        other = f"; there are: {_there(named)}" if named != name else ""
+        raise ValueError(f"where.{name}: there is no {named} {value!r}{suggestion(value, names)}{other}")
 
 
 def _there(name: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.faults.active import Active
 from simulator.flows.order import Order
-from simulator.flows.workflows import run_workflow
+from simulator.flows.workflows import by_schedule, run_workflow
 from simulator.world.draws import Draws, Table
 from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
@@ -34,11 +34,22 @@ SHOWN_AFTER_US = 4 * HOUR
 """So long after the tills a channel has the price too, whatever the retries."""
 
 
+class NewPrice(NamedTuple):
+    """A change that the ERP knows of. `cents`: the new price."""
+
+    change: Thing
+    sku: str
+    cents: int
+    draws: Draws
+
+
 class Prices:
-    """What has to be known of price changes afterwards: the channels that still ask the old price."""
+    """What has to be known of price changes: those that wait to be published, and the channels that still ask the old
+    price afterwards."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.waiting: list[NewPrice] = []
         self.missing: dict[tuple[str, str], tuple[Active, Thing, int]] = {}
         """By channel and article: the fault, the change and the price that should be asked."""
         if world.faults.of("price_update_missing"):
@@ -54,7 +65,11 @@ class Prices:
 
 
 def start(world: World) -> None:
-    world.begin(_deciding(world, Prices(world)))
+    prices = Prices(world)
+    world.begin(_deciding(world, prices))
+    world.begin(
+        by_schedule(world, PUBLISH, lambda: _publish(world, prices), lambda: [one.change for one in prices.waiting])
+    )
 
 
 def _analysts(world: World) -> Crew:
@@ -77,7 +92,7 @@ def new_price(cents: int, times: float) -> int:
 
 
 def _change(world: World, prices: Prices, sku: str) -> Process:
-    """From the proposal until every channel asks the new price."""
+    """From the proposal until the ERP knows of it, and it waits for the next run that publishes prices."""
     number = world.number("price_change", 20_001)
     draws, tell = Draws(world.seed, "price change", number), world.recorder.tell
     kind = draws.pick(TYPES)
@@ -102,30 +117,37 @@ def _change(world: World, prices: Prices, sku: str) -> Process:
     world.recorder.change(change, "effective_at", written((done.end_us // HOUR + 5) * HOUR), done.end_us)
     yield world.until(erp_batch_us(world, change, done.end_us) + draws.whole(5, 200) * SECOND)
     tell("erp", "Price updated in ERP", (change,), world.now_us, details=details)
-    yield from _publish(world, prices, change, sku, new, draws)
+    prices.waiting.append(NewPrice(change, sku, new, draws))
 
 
-def _publish(world: World, prices: Prices, change: Thing, sku: str, new: int, draws: Draws) -> Process:
-    """The workflow sends it to every channel; the price takes effect wherever it arrives."""
-    tell = world.recorder.tell
-    while (stopped := world.faults.at("workflow_stopped", world.now_us, workflow=PUBLISH)) is not None:
-        if not stopped.is_hit(change):
-            stopped.hit(change, world.now_us, shown_us=world.now_us + 2 * HOUR, workflow=PUBLISH)
-        yield world.until(stopped.ends_us)
-    at_us, ends_us = world.now_us, world.now_us + 2 * SECOND
-    tell("n8n", "Price sent to channels", (change,), at_us + SECOND)
-    arrived: dict[str, int] = {}
-    missing: dict[str, Active] = {}
-    for fault in world.faults.of("price_update_missing"):
-        if fault.covers(at_us, fault.where):
-            missing[fault.where["channel"]] = fault
-    for channel, (interface, *_) in CHANNELS.items():
-        if channel not in missing:
-            sent = world.integration.send(interface, (change,), at_us + SECOND)
-            if sent.at_us is not None:
-                arrived[channel] = sent.at_us
-            ends_us = max(ends_us, sent.at_us or 0)
-    run_workflow(world, PUBLISH, (change,), at_us, ends_us if len(arrived) + len(missing) == len(CHANNELS) else None)
+def _publish(world: World, prices: Prices) -> None:
+    """The workflow sends what is new to every channel; a price takes effect wherever it arrives."""
+    at_us, ends_us, all_there = world.now_us, world.now_us + 2 * SECOND, True
+    missing = {
+        fault.where["channel"]: fault
+        for fault in world.faults.of("price_update_missing")
+        if fault.covers(at_us, fault.where)
+    }
+    for one in prices.waiting:
+        world.recorder.tell("n8n", "Price sent to channels", (one.change,), at_us + SECOND)
+        arrived: dict[str, int] = {}
+        for channel, (interface, *_) in CHANNELS.items():
+            if channel not in missing:
+                sent = world.integration.send(interface, (one.change,), at_us + SECOND)
+                if sent.at_us is not None:
+                    arrived[channel] = sent.at_us
+        all_there = all_there and len(arrived) + len(missing) == len(CHANNELS)
+        ends_us = max(ends_us, *arrived.values()) if arrived else ends_us
+        world.begin(_published(world, prices, one, arrived, missing))
+    run_workflow(world, PUBLISH, tuple(one.change for one in prices.waiting), at_us, ends_us if all_there else None)
+    prices.waiting.clear()
+
+
+def _published(
+    world: World, prices: Prices, one: NewPrice, arrived: dict[str, int], missing: dict[str, Active]
+) -> Process:
+    """From the first channel that asks the new price until the shelves show it too."""
+    tell, (change, sku, new, draws) = world.recorder.tell, one
     for at_us, channel in sorted((at_us, channel) for channel, at_us in arrived.items()):
         yield world.until(at_us)
         _arrives(world, prices, change, channel, sku, new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from simulator.flows.order import Order
-from simulator.flows.workflows import run_workflow
+from simulator.flows.workflows import by_schedule, run_workflow
 from simulator.world.draws import Draws
 from simulator.world.facts import Thing, amount
 from simulator.world.integration import erp_batch_us
@@ -23,7 +23,6 @@ A_LITTLE_WRONG = 0.1
 """Of settlements, on any day; by at most three in a thousand."""
 WORTH_A_CLAIM = 0.01
 IMPORT = "settlement-import"
-IMPORTS_AT = "05:40"
 
 
 class Returned(Protocol):
@@ -89,7 +88,7 @@ def start(world: World) -> None:
     books, waiting = Books(world), list[Settlement]()
     for marketplace in MARKETPLACES.names:
         world.begin(_weeks(world, books, waiting, marketplace))
-    world.begin(_imports(world, waiting))
+    world.begin(by_schedule(world, IMPORT, lambda: _import(world, waiting), lambda: [one.thing for one in waiting]))
 
 
 def _accountants(world: World) -> Crew:
@@ -134,20 +133,13 @@ def _report(world: World, owed: Owed, waiting: list[Settlement], marketplace: st
     waiting.append(Settlement(thing, marketplace, owed, paid, draws, payout))
 
 
-def _imports(world: World, waiting: list[Settlement]) -> Process:
+def _import(world: World, waiting: list[Settlement]) -> None:
     """Every morning a workflow fetches the reports that are there."""
-    for day in range(1, world.days + 1):
-        yield world.until(world.day_us(day, IMPORTS_AT))
-        stopped = world.faults.at("workflow_stopped", world.now_us, workflow=IMPORT)
-        if stopped is not None:
-            for one in waiting:
-                stopped.hit(one.thing, world.now_us, shown_us=world.now_us + HOUR, workflow=IMPORT)
-            continue
-        ends_us = world.now_us + (90 if waiting else 6) * SECOND
-        run_workflow(world, IMPORT, tuple(one.thing for one in waiting), world.now_us, ends_us)
-        for one in waiting:
-            world.begin(_settle(world, one, ends_us))
-        waiting.clear()
+    ends_us = world.now_us + (90 if waiting else 6) * SECOND
+    run_workflow(world, IMPORT, tuple(one.thing for one in waiting), world.now_us, ends_us)
+    for one in waiting:
+        world.begin(_settle(world, one, ends_us))
+    waiting.clear()
 
 
 def _settle(world: World, one: Settlement, imported_us: int) -> Process:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.flows.oversell import deaf
 from simulator.flows.till import days_open
-from simulator.flows.workflows import run_workflow
+from simulator.flows.workflows import by_schedule, run_workflow
 from simulator.world.draws import Draws
 from simulator.world.facts import Fact, Thing, amount
 from simulator.world.integration import Delivery, erp_batch_us
@@ -43,7 +43,7 @@ def start(world: World) -> None:
 
     world.on("stock corrected", corrected)
     world.begin(_collect(world, sync))
-    world.begin(sync.push())
+    world.begin(by_schedule(world, PUSH, sync.push, sync.places_waiting))
     for store in STORES:
         sold: dict[Place, int] = {}
         if any(active.where["store"] == store for active in world.faults.of("negative_stock")):
@@ -176,20 +176,12 @@ class StockSync:
         self._most[thing.id] = max(before, pieces)
         return max(0, pieces - before)
 
-    def push(self) -> Process:
-        """The scheduled run takes what the ERP has posted to the channels."""
-        world, number = self.world, 0
-        while True:
-            number += 1
-            yield world.until(world.start_us + number * PUSH_EVERY_US)
-            stopped = world.faults.at("workflow_stopped", world.now_us, workflow=PUSH)
-            if stopped is not None:
-                for one in self.waiting:
-                    stopped.hit(world.stock.things[one.place], world.now_us, workflow=PUSH)
-                continue
-            self._run()
+    def places_waiting(self) -> list[Thing]:
+        """The articles at locations whose level the channels do not know yet."""
+        return [self.world.stock.things[one.place] for one in self.waiting]
 
-    def _run(self) -> None:
+    def push(self) -> None:
+        """The scheduled run takes what the ERP has posted to the channels."""
         world, at_us = self.world, self.world.now_us
         movements, self.waiting = self.waiting, []
         things = tuple(one.thing for one in movements)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING
 
 from simulator.world.draws import Draws
 from simulator.world.facts import Thing
 from simulator.world.retailer import WORKFLOWS
-from simulator.world.times import SECOND
+from simulator.world.times import HOUR, SECOND
 
 if TYPE_CHECKING:
-    from simulator.world.world import World
+    from simulator.world.world import Process, World
 
 STEPS = {
     "order-export": ("Read order", "Map order", "Send to ERP"),
@@ -22,6 +24,36 @@ STEPS = {
     "store-order": ("Reserve stock", "Send to store", "Wait for store"),
 }
 """The nodes of each workflow, in order."""
+SHOWS_AFTER_US = HOUR
+"""So long after a run that did not come what waited for it shows that: others took a while too, after their hour."""
+
+
+def by_schedule(
+    world: World, workflow: str, run: Callable[[], None], waiting: Callable[[], Iterable[Thing]]
+) -> Process:
+    """Have a scheduled workflow run whenever it is due. While it is stopped what waits for it goes on waiting.
+
+    `run` does the work of one run, `run_workflow` included; `waiting`: the things that the next run would work on.
+    """
+    for due_us in _due(world, workflow):
+        yield world.until(due_us)
+        stopped = world.faults.at("workflow_stopped", due_us, workflow=workflow)
+        if stopped is None:
+            run()
+            continue
+        for thing in waiting():
+            stopped.hit(thing, due_us, shown_us=due_us + SHOWS_AFTER_US, workflow=workflow)
+
+
+def _due(world: World, workflow: str) -> Iterator[int]:
+    one = WORKFLOWS[workflow]
+    if not one.is_scheduled:
+        raise ValueError(f"{workflow} has no schedule")
+    for number in count(1):
+        if one.daily:
+            yield world.day_us(number, one.daily)
+        else:
+            yield world.start_us + (number * one.every_s + one.after_s) * SECOND
 
 
 def run_workflow(world: World, workflow: str, things: tuple[Thing, ...], at_us: int, ends_us: int | None) -> Thing:

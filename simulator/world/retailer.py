@@ -105,11 +105,18 @@ INTERFACES = {
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """An automation of a workflow engine. `every_s`: how often it runs by itself; 0: when something happens."""
+    """An automation of a workflow engine. One that is scheduled runs by itself: `after_s` past every `every_s` seconds,
+    or once a day when clocks of the head office show `daily`. Others run when something happens."""
 
     id: str
     engine: str
     every_s: int = 0
+    after_s: int = 0
+    daily: str = ""
+
+    @property
+    def is_scheduled(self) -> bool:
+        return bool(self.every_s or self.daily)
 
 
 WORKFLOWS = {
@@ -118,8 +125,8 @@ WORKFLOWS = {
         Workflow("order-export", "n8n"),
         Workflow("stock-push", "n8n", every_s=7200),
         Workflow("refund-notice", "n8n"),
-        Workflow("price-publish", "n8n"),
-        Workflow("settlement-import", "n8n", every_s=86_400),
+        Workflow("price-publish", "n8n", every_s=3600, after_s=1200),  # when the ERP's batch is through
+        Workflow("settlement-import", "n8n", daily="05:40"),
         Workflow("delay-notice", "n8n"),
         Workflow("store-order", "temporal"),
     )
@@ -151,6 +158,7 @@ BOUGHT = Table({article.id: article.weight for article in ARTICLES})
 NAMES: Mapping[str, Collection[str]] = {
     "interface": INTERFACES,
     "workflow": WORKFLOWS,
+    "scheduled workflow": [one.id for one in WORKFLOWS.values() if one.is_scheduled],
     "store": STORES,
     "location": LOCATIONS,
     "region": REGIONS.names,

@@ -9,7 +9,7 @@ import pytest
 from simulated import Told, at, told
 
 from simulator.world.facts import Fact
-from simulator.world.retailer import CENTER
+from simulator.world.retailer import CENTER, WORKFLOWS
 from simulator.world.times import HOUR, MINUTE
 
 DAYS, ORDERS = 10, 90
@@ -56,10 +56,24 @@ def stopped(found: Told, workflow: str) -> dict[str, Any]:
     return dict(fault)
 
 
+SCHEDULED = sorted(one.id for one in WORKFLOWS.values() if one.is_scheduled)
+
+
+@pytest.mark.parametrize("workflow", SCHEDULED)
+def test_any_scheduled_workflow_stops(busy: Told, clean: Told, workflow: str) -> None:
+    fault = stopped(busy, workflow)
+    begins_us, ends_us = at(fault["start"]), at(fault["end"])
+    due = runs(clean, workflow)
+    assert [at_us for at_us in due if begins_us <= at_us < ends_us]
+    assert runs(busy, workflow) == [at_us for at_us in due if not begins_us <= at_us < ends_us]
+    for one in fault["affected"]:
+        assert begins_us <= at(one["at"]) < ends_us
+        assert at(one["at"]) in due
+
+
 def test_a_workflow_that_stops_is_missed_by_its_articles(busy: Told, clean: Told) -> None:
     fault = stopped(busy, "stock-push")
-    begins_us, ends_us = at(fault["start"]), at(fault["end"])
-    assert not [at_us for at_us in runs(busy, "stock-push") if begins_us <= at_us < ends_us]
+    ends_us = at(fault["end"])
     usual = runs(clean, "stock-push")
     assert {other - one for one, other in pairwise(usual)} == {2 * HOUR}
     for one in fault["affected"]:
@@ -75,8 +89,7 @@ def test_what_waits_for_a_stopped_workflow_comes_afterwards(busy: Told) -> None:
         ("price-publish", "Price updated in ERP", "Price sent to channels"),
     ):
         fault = stopped(busy, workflow)
-        begins_us, ends_us = at(fault["start"]), at(fault["end"])
-        assert not [at_us for at_us in runs(busy, workflow) if begins_us <= at_us < ends_us]
+        ends_us = at(fault["end"])
         for one in fault["affected"]:
             key = one["type"], one["id"]
             assert busy.each(key, before)[0].at_us < ends_us

@@ -32,8 +32,8 @@ MESSAGES = {
         "needs_a_place.yaml:3: faults.0: webhook_dead needs where.interface: one of crm-to-erp, "
         "erp-to-market, erp-to-payments, erp-to-shop, erp-to-wms, market-to-erp, payments-to-erp, "
         "pos-to-erp, …",
-        "needs_a_place.yaml:6: faults.1: workflow_stopped needs where.workflow: one of delay-notice, "
-        "order-export, price-publish, refund-notice, settlement-import, stock-push, store-order",
+        "needs_a_place.yaml:6: faults.1: workflow_stopped needs where.workflow: one of "
+        "price-publish, settlement-import, stock-push",
     ],
     "no_duration.yaml": [
         "no_duration.yaml:5: faults.0.for: Input should be a valid string",
@@ -47,6 +47,12 @@ MESSAGES = {
     ],
     "no_kind.yaml": [
         "no_kind.yaml:3: faults.0.kind: is needed",
+    ],
+    "no_schedule.yaml": [
+        "no_schedule.yaml:3: faults.0: where.workflow: there is no scheduled workflow 'order-export'; there are: "
+        "price-publish, settlement-import, stock-push",
+        "no_schedule.yaml:7: faults.1: where.workflow: there is no scheduled workflow 'stock-pull' (did you mean "
+        "stock-push?); there are: price-publish, settlement-import, stock-push",
     ],
     "no_time.yaml": [
         "no_time.yaml:4: faults.0.from: 'day 0' is no time of a scenario: write day 12 or day 12 22:00",

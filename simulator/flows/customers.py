@@ -35,8 +35,8 @@ def start(world: World) -> None:
 
 
 class _Lives:
-    """What is known of every customer that was seen: whether messages may be sent, and when they joined the loyalty
-    programme, if that was not long ago; and the orders that are late."""
+    """What is known of every customer that was seen: whether advertising may be sent, and when they joined the
+    loyalty programme, if that was not long ago; and the orders that are late."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -74,9 +74,9 @@ class _Lives:
             world.recorder.change(customer, "loyalty_tier", "bronze", joined_us)
 
     def told(self, order: Order, places: list[tuple[str, str]], at_us: int) -> None:
-        if self.consents[order.customer.id]:
-            told_us = at_us + Draws(self.world.seed, "update", order.id).duration_us(20 * 60, 0.7)
-            self.world.recorder.tell("crm", "Order update sent", (order.customer, order), told_us, actor="mailer")
+        """About their orders customers are told without any consent."""
+        told_us = at_us + Draws(self.world.seed, "update", order.id).duration_us(20 * 60, 0.7)
+        self.world.recorder.tell("crm", "Order update sent", (order.customer, order), told_us, actor="mailer")
 
     def delivered(self, order: Order, at_us: int, late: bool) -> None:
         self.awaited.discard(order.id)
@@ -116,8 +116,6 @@ class _Lives:
         customer, things = order.customer, (order.customer, order)
         noticed_us = at_us + draws.duration_us(25 * 60, 0.7)
         tell("crm", "Shipment delay noticed", (customer, thing, order), noticed_us, actor="tracking-watch")
-        if not self.consents[customer.id]:
-            return
         yield world.until(noticed_us)
         told_us = noticed_us + draws.duration_us(40, 0.8)
         bounced = draws.chance(BOUNCES)

@@ -15,7 +15,7 @@ from simulator.flows.oversell import oversold
 from simulator.flows.workflows import run_workflow
 from simulator.world.facts import Thing
 from simulator.world.retailer import CENTER, STORES, WAREHOUSE, ZONE
-from simulator.world.times import DAY, HOUR, MINUTE, SECOND
+from simulator.world.times import DAY, HOUR, MINUTE, SECOND, written
 
 if TYPE_CHECKING:
     from simulator.world.crew import Crew
@@ -251,6 +251,7 @@ def _pick_up(world: World, order: Order) -> Ending:
     job = Thing("pickup", f"K-{order.id[2:]}", store=order.store)
     job.attributes |= {name: order.attributes[name] for name in ("channel", "region", "brand", "customer_segment")}
     job.attributes |= {"pickup_value": order.attributes["order_value"], "currency": "EUR"}
+    job.attributes["promised_ready_at"] = written(order.promised_us)
     world.recorder.link(order, job, now_us, "pickup")
     at_us = now_us + draws.duration_us(20, 0.5)
     there = all(world.stock.real[line.sku, order.store] >= line.pieces for line in order.lines)
@@ -290,5 +291,6 @@ def _pick_up(world: World, order: Order) -> Ending:
     if comes_us - staged_us > 3 * DAY:
         tell("crm", "Customer reminded", (job, order), staged_us + 3 * DAY)
     yield world.until(comes_us)
+    tell("pos", "Customer arrived", (job,), comes_us)
     tell("pos", "Order collected", (job, order), comes_us + draws.duration_us(240, 0.5), by=work.by)
     return comes_us

@@ -41,7 +41,9 @@ TROUBLE = {
 }
 CATEGORIES = Table({"till": 0.34, "network": 0.16, "refrigeration": 0.16, "building": 0.21, "safety": 0.07,
                     "compliance": 0.06})  # fmt: skip
-PRIORITIES = {"till": "high", "network": "high", "refrigeration": "urgent"}
+PRIORITIES = {"till": "high", "network": "high", "refrigeration": "critical"}
+HURRY = 0.4
+"""How long technicians take to come to what is critical, as times the usual."""
 REASSIGNED, WORKAROUND, MISSED, REFUSED, REOPENED, CANCELLED = 0.07, 0.3, 0.05, 0.02, 0.06, 0.03
 TECHNICIANS = 6
 """Of each provider."""
@@ -54,6 +56,10 @@ class Ticket(Thing):
     draws: Draws
     store: Store
     trouble: Trouble
+
+    @property
+    def hurry(self) -> float:
+        return HURRY if self.attributes["priority"] == "critical" else 1.0
 
 
 def start(world: World) -> None:
@@ -147,7 +153,7 @@ def _answered(world: World, ticket: Ticket) -> Generator[simpy.Event, Any, str]:
     """By whom at the service desk of all stores."""
     tell, draws = world.recorder.tell, ticket.draws
     desk = world.crew("support", lambda: [(world.awake, 4)])
-    work = desk.do(world.now_us + draws.duration_us(6 * 60, 0.8, 1800), draws.duration_us(9 * 60, 0.5, 1800))
+    work = desk.do(world.now_us + draws.duration_us(5 * 60, 0.8, 1800), draws.duration_us(7 * 60, 0.5, 1800))
     tell("crm", "Ticket assigned", (ticket,), work.start_us, by=work.by)
     yield world.until(work.end_us)
     if draws.chance(REASSIGNED):
@@ -172,10 +178,12 @@ def _mended(world: World, ticket: Ticket, by: str) -> Process:
     order = Thing(
         "work_order", f"WO-{ticket.id[3:]}-{world.number(f'visits of {ticket.id}')}", provider=trouble.provider
     )
-    yield world.until(world.now_us + draws.duration_us(50 * 60, 0.8, 5 * 3600))
+    yield world.until(world.now_us + draws.duration_us(50 * 60 * ticket.hurry, 0.8, 5 * 3600))
     world.recorder.link(ticket, order, world.now_us, "work order")
     tell("crm", "Technician dispatched", (ticket, order), world.now_us, by=by)
-    yield world.until(_there(world, store, world.now_us + draws.duration_us(3 * 3600, 0.7, 30 * 3600), draws))
+    yield world.until(
+        _there(world, store, world.now_us + draws.duration_us(3 * 3600 * ticket.hurry, 0.7, 30 * 3600), draws)
+    )
     by = f"{trouble.provider}-{draws.whole(1, TECHNICIANS):02d}"
     while draws.chance(MISSED + REFUSED):
         missed = "Visit missed" if draws.chance(MISSED / (MISSED + REFUSED)) else "Store access refused"
@@ -204,8 +212,11 @@ def _with_parts(world: World, ticket: Ticket, order: Thing, by: str) -> Generato
     if there_us - world.now_us > 3 * DAY:
         escalated_us = world.now_us + 2 * DAY
         tell("crm", "Ticket escalated", (ticket,), escalated_us, actor="triage")
-        world.recorder.change(ticket, "priority", "urgent", escalated_us)
+        if ticket.attributes["priority"] == "normal":
+            world.recorder.change(ticket, "priority", "high", escalated_us)
     yield world.until(there_us)
     tell("crm", "Parts received", (ticket, order), world.now_us, actor=ticket.trouble.provider)
-    yield world.until(_there(world, ticket.store, world.now_us + draws.duration_us(4 * 3600, 0.6, 86_400), draws))
+    yield world.until(
+        _there(world, ticket.store, world.now_us + draws.duration_us(4 * 3600 * ticket.hurry, 0.6, 86_400), draws)
+    )
     return (yield from _visited(world, ticket, order, by))

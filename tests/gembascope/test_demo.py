@@ -82,9 +82,13 @@ def test_the_promise_is_due_when_the_truth_says(opened: LocalWorkspace, made: Re
     for entry in made.truth["stuck"]:
         if entry["paused"] is None:
             case = opened.case(RETURN_TO_REFUND, entry["case_id"])
-            assert [datetime.fromisoformat(promise["due"]) for promise in case["promises"]] == [
-                datetime.fromisoformat(entry["due_at"])
-            ]
+            dues = {one["name"]: one["due"] and datetime.fromisoformat(one["due"]) for one in case["promises"]}
+            assert dues["refund within five working days of receipt"] == datetime.fromisoformat(entry["due_at"])
+            late = {one["name"] for one in case["promises"] if one["due"] and one["kept"] is None}
+            assert late == {
+                "refund within five working days of receipt",
+                "paid within one working day of authorisation",
+            }
 
 
 def test_loading_again_adds_nothing(opened: LocalWorkspace, settings: Settings, made: ReturnsLog) -> None:

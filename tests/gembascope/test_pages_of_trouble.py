@@ -62,18 +62,18 @@ def test_how_promises_stand_is_remembered_until_time_or_data_change(at: Trouble,
     grants = frozenset({Grant(Role.VIEWER, "return-to-refund", "nowhere")})
     with acting_as(Principal(at.people.tenant, "user", "1", "ana", grants)):
         theirs = reader.standings(at.clock)
-    assert [one.process.id for one in theirs] == ["return-to-refund"]
-    assert sum(theirs[0].summary.cases.values()) == 0  # not what was remembered for who may read all
+    assert {one.process.id for one in theirs} == {"return-to-refund"}
+    assert sum(sum(one.summary.cases.values()) for one in theirs) == 0  # not what was remembered for who may read all
 
 
 def test_the_queue_is_read_page_by_page_without_a_gap(at: Trouble, reader: Reader) -> None:
     desk = at.known.desk
-    [one] = desk.standings("return-to-refund")
+    one, *_ = desk.standings("return-to-refund")
     kept = one.summary.cases[SlaState.MET]
     assert kept > sla.ROWS
     seen: list[str] = []
     for page in range(1, -(-kept // sla.ROWS) + 1):
-        shown = sla.sla_of(reader, desk, f"{RETURNS}&standing=met&page={page}")
+        shown = sla.sla_of(reader, desk, f"{RETURNS}&promise={one.promise.name}&standing=met&page={page}")
         assert f"Page {page} of " in text(shown)
         seen += [address.rpartition("case=")[2] for address in addresses(shown) if address.startswith("/case?")]
     assert len(seen) == len(set(seen)) == kept

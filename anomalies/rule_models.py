@@ -49,7 +49,7 @@ def _promise(name: str, info: ValidationInfo) -> str:
     definition = _definition(info)
     if definition is not None:
         names = [promise.name for promise in definition.promises]
-        if name not in names:
+        if not any(promise.answers_to(name) for promise in definition.promises):
             there = ", ".join(repr(known) for known in names) or "none"
             raise ValueError(f"{definition.id} has no promise {name!r}{suggestion(name, names)}; there are: {there}")
     return name
@@ -160,7 +160,10 @@ class SlaRule(_Rule):
     """A promise of a process whose breaches are findings."""
 
     kind: Literal["sla"] = Field(description="sla: a promise that is broken or at risk.")
-    promise: Annotated[str, AfterValidator(_promise)] = Field(min_length=1, description="Name of the promise.")
+    promise: Annotated[str, AfterValidator(_promise)] = Field(
+        min_length=1,
+        description="Name of the promise. What packs promise to some cases in its place is watched too.",
+    )
     breached: Severity | None = Field(
         default=Severity.HIGH, description="Severity of a promise past due and not kept; null: no finding."
     )

@@ -24,17 +24,19 @@ def sla_findings(view: ProcessView, rule: SlaRule, around: Circumstances) -> Det
     """What one promise finds at `around.now`: one finding per case that is past due and not kept, or at risk.
 
     Cases that wait after the same activity have one cause: what is late there and what soon will be is one incident. A
-    case that goes on and waits after another one is a finding of that cause.
+    case that goes on and waits after another one is a finding of that cause. What packs promise to some cases in the
+    place of the promise is of it too: a pack that begins or ends moves no case to another cause.
     The suspect is that activity and the one that usually follows it, whose owner is the dependency's. Reads one row per
     case that is late or at risk. NotFound where the process promises nothing of this name.
     """
     now, process = around.now, view.definition.id
-    rows = sla_open(view, rule.promise, now).to_dicts()
+    promises = [one.name for one in view.definition.promises if one.answers_to(rule.promise)] or [rule.promise]
+    rows = [(name, row) for name in promises for row in sla_open(view, name, now).to_dicts()]
     follows = _usual_next(view) if rows else {}
     watermark = completeness(view).until
     owned: dict[tuple[str, str], tuple[str, str]] = {}
     findings = []
-    for row in rows:
+    for promise, row in rows:
         late = row["state"] == SlaState.BREACHED
         severity = rule.breached if late else rule.at_risk
         if severity is None:
@@ -67,14 +69,14 @@ def sla_findings(view: ProcessView, rule: SlaRule, around: Circumstances) -> Det
                 lost_per_hour=row["lost_per_hour"],
                 evidence=Evidence(
                     "sla_cases",
-                    {"promise": rule.promise, "now": now.isoformat(), "case": row["case_id"]},
+                    {"promise": promise, "now": now.isoformat(), "case": row["case_id"]},
                     watermark=watermark,
                     definitions=versions(view.definition, rule.id, rule.version),
                 ),
                 cause_title=f"{rule.promise}: {'late' if late else 'due soon'}, waiting after {after}",
             )
         )
-    return Detected(process, rule.id, findings, _Endings(view, rule.promise, now))
+    return Detected(process, rule.id, findings, _Endings(view, promises, now))
 
 
 def _usual_next(view: ProcessView) -> Mapping[str, str]:
@@ -96,13 +98,14 @@ def _title(row: Mapping[str, Any], late: bool, now: datetime) -> str:
 class _Endings:
     """How the trouble of cases ended that are in trouble no more, or are so in another way."""
 
-    def __init__(self, view: ProcessView, promise: str, now: datetime) -> None:
-        self._view, self._promise, self._now = view, promise, now
+    def __init__(self, view: ProcessView, promises: Sequence[str], now: datetime) -> None:
+        self._view, self._promises, self._now = view, promises, now
 
     def __call__(self, gone: Sequence[OpenFinding]) -> Mapping[str, tuple[str, datetime | None]]:
-        rows = sla_of_cases(self._view, self._promise, self._now, [one.case_id for one in gone])
         ways: dict[str, tuple[str, datetime | None]] = {}
-        for case_id, kept_at, late_s in rows.select("case_id", "kept_at", "late_s").iter_rows():
-            lasts = GROWN if late_s > 0 else WITHDRAWN
-            ways[case_id] = (CURED, kept_at) if kept_at is not None else (lasts, None)
+        for promise in self._promises:
+            rows = sla_of_cases(self._view, promise, self._now, [one.case_id for one in gone])
+            for case_id, kept_at, late_s in rows.select("case_id", "kept_at", "late_s").iter_rows():
+                lasts = GROWN if late_s > 0 else WITHDRAWN
+                ways[case_id] = (CURED, kept_at) if kept_at is not None else (lasts, None)
         return {one.id: ways.get(one.case_id, (WITHDRAWN, None)) for one in gone}

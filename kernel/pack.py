@@ -32,7 +32,7 @@ from pydantic import (
 )
 
 from kernel.calendar_definition import iso_date, known_timezone
-from kernel.condition import Condition, apart, shown
+from kernel.condition import Condition, apart
 from kernel.definitions import Place, line_of, suggestion
 from kernel.errors import DefinitionError, Problem
 from kernel.promise import CalendarName, Promise
@@ -83,7 +83,7 @@ class Replacements(_Part):
         default=(),
         max_length=100,
         description="Promises; each in the place of that of the same name, or added. Of a pack for some cases they are "
-        "made to those alone, and called NAME (brand X).",
+        "made to those alone, and called NAME (brand X); rules about NAME watch them too.",
     )
 
 
@@ -270,6 +270,6 @@ def _promises(promises: tuple[Promise, ...], pack: Pack) -> tuple[Promise, ...]:
         if name in named:
             named[name] = named[name].model_copy(update={"unless": (*named[name].unless, pack.cases)})
     for promise in pack.put.promises:
-        name, where = f"{promise.name} ({shown(pack.cases)})", tuple(sorted((*promise.where, *pack.cases)))
-        named[name] = promise.model_copy(update={"name": name, "where": where})
+        one = promise.for_cases(pack.cases)
+        named[one.name] = one
     return tuple(named.values())

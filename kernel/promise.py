@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from kernel.calendar import BusinessCalendar
 from kernel.case_value import CaseValue, LateCost, Loss
-from kernel.condition import Condition
+from kernel.condition import Condition, shown
 from kernel.definitions import suggestion
 from kernel.timeparse import parse_duration
 
@@ -174,6 +174,7 @@ class Promise(BaseModel):
     late_cost: LateCost | None = Field(
         default=None, description="What each hour or day costs by which it is late; absent: nothing that is known."
     )
+    _stands_for: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -205,6 +206,17 @@ class Promise(BaseModel):
         if self.kept_by in {pause.begins_with for pause in self.pauses}:
             raise ValueError(f"pauses begin with {self.kept_by!r}, which keeps the promise")
         return self
+
+    def answers_to(self, name: str) -> bool:
+        """Whether it is the promise of this name, or what is promised to some cases in its place."""
+        return name in (self.name, self._stands_for)
+
+    def for_cases(self, cases: Condition) -> Promise:
+        """The same promise to these cases alone, called NAME (region north). It answers to NAME too."""
+        where = tuple(sorted((*self.where, *cases)))
+        found = self.model_copy(update={"name": f"{self.name} ({shown(cases)})", "where": where})
+        found._stands_for = self.name
+        return found
 
     def risky_until(self, calendar: BusinessCalendar, now: datetime) -> datetime | None:
         """At `now` a case is at risk that is due from `now` to this instant, both included; None: none is.

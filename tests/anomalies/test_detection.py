@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -129,6 +130,56 @@ def test_a_source_that_falls_silent_cures_nothing(
     rule.write_text(RULES["unpaid"].replace("within: 3h", "within: 300h"), encoding="utf-8")
     detection.run()
     assert incidents.get(name).state == "open"
+
+
+PACK = """id: north
+process: p
+for: {region: [north]}
+owner: ops
+reason: they wait for a bank of their own
+from: 2026-03-01
+until: 2026-04-01
+set: {promises: [{name: paid in time, from: Authorised, to: Paid, within: 4h}]}
+"""
+
+
+def test_a_rule_about_a_promise_watches_what_a_pack_promises_in_its_place(
+    warehouse: Warehouse,
+    clock: FixedClock,
+    moving: FixedClock,
+    tenant: str,
+    detection: Detection,
+    incidents: Incidents,
+    store: FindingStore,
+    tell: Callable[..., None],
+) -> None:
+    for other in ("unpaid", "odd"):
+        detection.rules.folder.joinpath(f"{other}.yaml").unlink()
+    packs = detection.views.processes.pack_folder
+    packs.mkdir()
+    detection.views.processes.clock = moving
+    told = [Told("1", "region", "north"), Told("3", "region", "north"), Told("2", "region", "south")]
+    stored(warehouse, clock, tenant, frame([]), definition=DEFINITION, objects=object_frame(told))
+    tell(*(("Authorised", 0, name, "crm") for name in "12"), ("Authorised", 3, "3", "crm"), ("Paid", 6, "9", "bank"))
+
+    def late() -> dict[str, str]:
+        """Of the cases that the rule finds late now, with the promise that is broken."""
+        assert [one.problem for one in detection.run().looked] == [""]
+        [name] = [one.id for one in incidents.all()]
+        found = store.of_incident(name, open_only=True).select("case_id", "evidence").iter_rows()
+        return {case: json.loads(evidence)["parameters"]["promise"] for case, evidence in found}
+
+    plain, theirs = "paid in time", "paid in time (region north)"
+    assert late() == {"1": plain, "2": plain, "3": plain}
+    [name] = [one.id for one in incidents.all()]
+    (packs / "north.yaml").write_text(PACK, encoding="utf-8")
+    assert late() == {"1": theirs, "2": plain}
+    ended = store.of_incident(name).filter(case_id="3")["ended"].to_list()
+    assert (ended, incidents.get(name).state) == (["withdrawn"], "open")
+    paid = frame([happened("Paid", "7h30m", "1", source="bank"), happened("Paid", "7h30m", "9", source="bank")])
+    stored(warehouse, clock, tenant, paid, definition=detection.views.processes.get("p"))
+    assert late() == {"2": plain, "3": theirs}
+    assert sorted(store.of_incident(name).filter(case_id="1")["ended"].to_list()) == ["cured", "grown"]
 
 
 def test_a_rule_that_cannot_run_stops_no_other(detection: Detection, tell: Callable[..., None]) -> None:

@@ -101,6 +101,8 @@ def test_a_pack_for_some_cases_changes_what_is_promised_to_them_alone(processes:
     assert promised(changed, {"region": "north"}) == {("shipped", "24h")}
     assert promised(changed, {"region": "north", "channel": "web"}) == {("shipped", "24h"), ("seen", "1h")}
     assert [promise.name for promise in changed.promises][-2:] == ["shipped (region north)", "seen (region north)"]
+    assert [one.name for one in changed.promises if one.answers_to("shipped")] == ["shipped", "shipped (region north)"]
+    assert [one.name for one in changed.promises if one.answers_to("paid")] == ["paid"]
     assert (changed.end, changed.owner) == (plain.end, plain.owner)
 
 

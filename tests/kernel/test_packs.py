@@ -123,7 +123,9 @@ def test_a_pack_for_some_cases_wins_over_one_for_all(processes: Processes) -> No
         ("2026-06-30T23:59:59Z", "UTC", True),
         ("2026-07-01T00:00:00Z", "UTC", False),
         ("2026-04-30T22:00:00Z", "Europe/Berlin", True),
+        ("2026-06-30T21:59:59Z", "Europe/Berlin", True),
         ("2026-06-30T22:00:00Z", "Europe/Berlin", False),
+        ("2026-07-01T00:00:00Z", "America/New_York", True),
     ],
 )
 def test_a_pack_begins_and_ends_by_itself(processes: Processes, at: str, zone: str, in_force: bool) -> None:
@@ -133,6 +135,8 @@ def test_a_pack_begins_and_ends_by_itself(processes: Processes, at: str, zone: s
     for found in (processes.get("orders"), processes.all()["orders"]):
         assert (found.owner == "night shift") == (found.hash != plain.hash) == in_force
     assert read_process(processes.folder / "orders.yaml") == plain
+    [(pack, _)] = processes.packs().values()
+    assert pack.over(processes.clock.now()) == (not in_force and at > "2026-06")
 
 
 def test_a_wrong_pack_is_told_whatever_is_asked(processes: Processes) -> None:

@@ -148,6 +148,31 @@ def test_a_promise_to_one_case(
     assert told(view) == [(due and local(due), kept and local(kept), late) for due, kept, late in wanted]
 
 
+def test_each_promise_is_made_to_the_cases_that_it_is_for(warehouse: Warehouse, clock: Clock) -> None:
+    """Any value of an attribute will do, every attribute counts, and any of the exceptions; a case without an attribute
+    has none of its values."""
+    attributes = tuple(CaseAttribute(name=name) for name in ("region", "brand"))
+    exceptions = [{"brand": ["Aster"]}, {"region": ["east"], "brand": ["Birch"]}]
+    definition = promising(
+        {"within": "1h", "to": "B", "where": {"region": ["north", "east"]}, "unless": exceptions},
+        {"within": "2h", "to": "B"},
+        {"within": "3h", "to": "B", "unless": [{"region": ["north"]}]},
+        case_attributes=attributes,
+    )
+    cases = {
+        f"{region} {brand}": {name: value for name, value in (("region", region), ("brand", brand)) if value}
+        for region in ("north", "east", "south", "")
+        for brand in ("Aster", "Birch", "")
+    }
+    rows = [at("2026-06-01T09:00", name=name, attributes=described) for name, described in cases.items()]
+    view = stored(warehouse, clock, _fresh(), frame(rows), definition=definition)
+    made = {name: [due is not None for due, _, _ in told(view, name)] for name in cases}
+    first, every, others = ({name for name in cases if made[name][number]} for number in range(3))
+    assert first == {"north Birch", "north ", "east "}
+    assert every == set(cases)
+    assert others == {name for name in cases if not name.startswith("north")}
+
+
 @pytest.mark.parametrize(
     ("start", "kept", "due", "late_s"),
     [

@@ -9,19 +9,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+
+from kernel.clock import SystemClock, kept_instant
 
 FILE = "service.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: where it listens, the token that commands on this machine use, and whose data it shows."""
+    """A running service: where it listens, the token that commands on this machine use, whose data it shows, and
+    whether it runs on the clock of a demo."""
 
     url: str
     token: str
     pid: int
     tenant: str
+    demo: bool = False
 
 
 def find_service(home: Path) -> Service | None:
@@ -31,7 +36,8 @@ def find_service(home: Path) -> Service | None:
 
     try:
         content = json.loads((home / FILE).read_text(encoding="utf-8"))
-        service = Service(str(content["url"]), str(content["token"]), int(content["pid"]), str(content["tenant"]))
+        url, token, pid, tenant = (content[name] for name in ("url", "token", "pid", "tenant"))
+        service = Service(str(url), str(token), int(pid), str(tenant), content.get("demo") is True)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     try:
@@ -40,6 +46,20 @@ def find_service(home: Path) -> Service | None:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         return None
     return service if instance == instance_of(service.token) else None
+
+
+def now_of(home: Path) -> datetime:
+    """The present instant of a home for what opens no warehouse: that of the machine, but on the home of a demo where
+    its clock stands, unless it is served on the machine's. While the demo runs what it keeps is some seconds ahead.
+
+    Raises
+    ------
+    SettingsError
+        What the demo's clock keeps is damaged.
+    """
+    service = find_service(home)
+    kept = kept_instant(home) if service is None or service.demo else None
+    return kept or SystemClock().now()
 
 
 def instance_of(token: str) -> str:

@@ -29,7 +29,7 @@ from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
-from kernel.clock import Clock, SystemClock
+from kernel.clock import Clock, DemoClock, SystemClock
 from kernel.errors import SettingsError
 from kernel.identity.directory import Directory
 from kernel.settings import Settings
@@ -165,7 +165,8 @@ def _run(
         server = _Server(config, lambda: ready(url, link))
         home = settings.home.expanduser()
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant)):
+        demo = isinstance(workspace.clock, DemoClock)
+        with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant, demo)):
             server.run(sockets=[listener])
 
 

@@ -10,8 +10,7 @@ import typer
 
 from gembascope import render
 from gembascope.commands.options import Home, Json, Tenant, console, print_json
-from gembascope.service import find_service
-from kernel.clock import SystemClock
+from gembascope.service import find_service, now_of
 from kernel.errors import DefinitionError, GembascopeError, Problem, exit_code
 from kernel.settings import Settings, load_settings
 
@@ -36,7 +35,7 @@ def check_(
         return
     settings = load_settings(home=home, tenant=tenant)
     where = settings.home.expanduser()
-    checked = check(where, settings.tenant, SystemClock().now())
+    checked = check(where, settings.tenant, now_of(where))
     wrong = DefinitionError(checked.problems)
     if json:
         problems, notes = _told(checked.problems), _told(checked.notes)

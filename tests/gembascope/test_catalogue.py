@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from anomalies.exceptions import ExceptionClass
 from gembascope.catalogue import Adopted, Shipped, adopt, owned_exceptions, read_shipped
 from gembascope.catalogue_page import FIELDS, catalogue_page
 from gembascope.commands.catalogue import app
+from gembascope.commands.check import check_
 from gembascope.definitions import check
+from gembascope.service import Service
 from ingest.catalogue import SHIPPED, read_catalogue
 from ingest.object_types import ObjectType
+from kernel.clock import DEMO_CLOCK_FILE
 from kernel.errors import DefinitionError, NotFound, Problem
 from kernel.findings import Kind
 from kernel.owners import OwnerBook
@@ -270,17 +274,50 @@ def test_check_notes_packs_that_are_over_and_paths_through_hubs(shipped: Shipped
     folder = tmp_path / "tenants" / "local"
     (folder / "packs").mkdir()
     pack = yaml.safe_load((BAD / "packs" / "agreed.yaml").read_text())
-    for name, more in (("old", {"from": "2025-01-01", "until": "2026-01-01"}), ("next", {"from": "2027-01-01"})):
-        text = yaml.safe_dump(pack | {"id": name, "until": "2027-02-01"} | more)
+    was = {"from": "2025-01-01", "until": "2026-01-01"}
+    for name, more in (("old", was), ("next", {"from": "2027-01-01"}), ("older", was | {"process": "gone"})):
+        text = yaml.safe_dump({**pack, "id": name, "until": "2027-02-01", **more}, sort_keys=False)
         (folder / "packs" / f"{name}.yaml").write_text(text)
     (folder / "processes" / "own.yaml").write_text("id: own\nobject_type: order\nlinks: [order -> sku -> shelf]\n")
     checked = check(tmp_path, "local", NOW)
     assert checked.problems == []
+    assert [(Path(note.path).name, note.line) for note in checked.notes] == [
+        ("old.yaml", 6),
+        ("older.yaml", 6),
+        ("own.yaml", 3),
+    ]
     assert [note.message for note in checked.notes] == [
         "until: the pack is over since 2026-01-01: return-to-refund is what its file says; remove it",
+        "until: the pack is over since 2026-01-01: gone is what its file says; remove it",
         "links.0: 'order → sku → shelf' crosses 'sku', a hub: every case would hold the events of all that it joins; "
         "end the path with it, or leave it out",
     ]
+
+
+def test_check_judges_packs_by_the_clock_of_the_home(
+    shipped: Shipped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That of a demo, whether it runs or not, unless the home is served on the machine's clock."""
+    adopt(tmp_path, "local", ["return-to-refund"], shipped)
+    packs = tmp_path / "tenants" / "local" / "packs"
+    packs.mkdir()
+    once = (BAD / "packs" / "agreed.yaml").read_text().replace("2026-", "2006-")
+    (packs / "agreed.yaml").write_text(once)
+
+    def notes() -> list[str]:
+        check_(home=tmp_path, json=True)
+        return [note["message"] for note in json.loads(capsys.readouterr().out)["notes"]]
+
+    over = "until: the pack is over since 2006-09-01: return-to-refund is what its file says; remove it"
+    assert notes() == [over]
+    check_(home=tmp_path)
+    assert f"note: {packs / 'agreed.yaml'}:6: {over}\n" in capsys.readouterr().out
+    (tmp_path / DEMO_CLOCK_FILE).write_text('{"resume_at": "2006-08-31T18:00:00+00:00"}')
+    assert notes() == []
+    for demo, expected in ((True, []), (False, [over])):
+        service = Service("http://localhost", "token", 1, "local", demo)
+        monkeypatch.setattr("gembascope.service.find_service", lambda home, found=service: found)
+        assert notes() == expected
 
 
 def test_check_tells_packs_to_come_that_contradict(shipped: Shipped, tmp_path: Path) -> None:

@@ -156,6 +156,15 @@ def test_the_service_of_another_home_is_not_taken_for_this_ones(service: tuple[P
     assert not (tmp_path / FILE).exists()
 
 
+@pytest.mark.parametrize("demo", [True, False])
+def test_an_announcement_is_found_as_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: bool) -> None:
+    service = Service("http://localhost:1", "a token", os.getpid(), "local", demo)
+    answer = httpx.Response(200, json={"instance": instance_of("a token")})
+    monkeypatch.setattr(httpx, "get", lambda *args, **more: answer)
+    with announced(tmp_path, service):
+        assert find_service(tmp_path) == service
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", "null", '{"url": "http://127.0.0.1:1"}', '{"url": "x", "token": "t", "pid": 1, "tenant": "local"}'],

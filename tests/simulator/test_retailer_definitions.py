@@ -20,11 +20,15 @@ def test_the_process_of_the_catalogue_fits_the_log() -> None:
     assert [name for name in definition.activities if name in RETURN_STEPS] == list(RETURN_STEPS)
     assert (definition.start, definition.end) == (STARTS, ENDS)
     assert {item.name for item in definition.case_attributes} == {*TRAITS, "refund_amount", "currency"}
-    [promise] = definition.promises
+    promise, *parts = definition.promises
     assert (promise.starts_with, promise.kept_by) == ("Return received", "Payment confirmed")
     assert promise.within == f"{PROMISED_DAYS} working days"
     assert definition.calendar == RETURNS_CENTER
     assert definition.calendar_of(promise) == returns_center()
+    assert (parts[0].starts_with, parts[-1].kept_by) == (promise.starts_with, promise.kept_by)
+    assert [one.starts_with for one in parts[1:]] == [one.kept_by for one in parts[:-1]]
+    days = sum(int((one.within or "").partition(" working day")[0]) for one in parts)
+    assert days == PROMISED_DAYS
 
 
 def test_installing_again_changes_nothing(tmp_path: Path) -> None:

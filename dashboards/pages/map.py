@@ -21,6 +21,8 @@ from kernel.errors import GembascopeError
 PATHS = ("/", "/map")
 BADGES = 3
 RANKED = 8
+LIMITS_NAMED = 4
+"""Of what limits the answers, by name before it is opened."""
 
 
 def skeleton_of(state: PageState) -> list[Component]:
@@ -232,7 +234,9 @@ def readiness_of(asked: Asked) -> Children:
         for finding in told
     ]
     summary = f"{plural(len(told), 'thing limits', 'things limit')} what these data can tell: "
-    summary += ", ".join(finding.aspect for finding in told)
+    summary += ", ".join(finding.aspect for finding in told[:LIMITS_NAMED])
+    if len(told) > LIMITS_NAMED:
+        summary += f" and {len(told) - LIMITS_NAMED} more"
     return html.Details([html.Summary(summary), html.Ul(entries)], className="card notice")
 
 

@@ -28,7 +28,7 @@ from simulator.world.retailer import CARRIERS
 COMPLAINTS = "customer-complaint"
 STOCK = "inventory-synchronisation"
 RULE = "orders_missing_in_erp"
-DISPATCH, DELIVERY = "dispatched by the promised time", "delivered by the promised date"
+TO_ERP, DELIVERY = "in the ERP within 30 minutes of payment", "delivered by the promised date"
 TOUR = "demo-tour.json"
 Words = dict[str, list[str]]
 SAME_DAY = timedelta(hours=4)
@@ -174,7 +174,7 @@ def _mondays(opened: Workspace, fault: Document) -> Scene:
         "One carrier is late every Monday",
         Claim.PLANTED,
         f"{len(lay)} parcels that {carrier} took over on {mondays} Mondays lay in its depot for a day or more: of its "
-        f"orders {late:.0%} came late, of those of other carriers {usual:.0%}.",
+        f"orders {_share(late)} came late, of those of other carriers {_share(usual)}.",
         "That it is this carrier shows in every figure by carrier; that it is Mondays, nothing here says yet.",
         _link(
             "map",
@@ -190,15 +190,17 @@ def _mondays(opened: Workspace, fault: Document) -> Scene:
     )
 
 
-def _late(opened: Workspace, carriers: Sequence[str], promise: str = DELIVERY, words: Words | None = None) -> float:
+def _late(
+    opened: Workspace, carriers: Sequence[str], promise: str = DELIVERY, words: Words | None = None
+) -> float | None:
     """Of what was promised of orders with any of these carriers (none named: of all), the share that was kept late or
-    is past due."""
+    is past due; None where it is known of none yet."""
     chosen = dict(words or {})
     if carriers:
         chosen["case_attr"] = [f"carrier={name}" for name in carriers]
     (found,) = opened.answer("sla", ORDER_TO_CASH, chosen, {"promise": promise})["promises"]
     decided: int = found["met"] + found["breached"]
-    return found["breached"] / decided if decided else 0.0
+    return found["breached"] / decided if decided else None
 
 
 # 5. What is not wrong --------------------------------------------------------------------------------------------
@@ -210,7 +212,7 @@ def _silent(opened: Workspace, peak: Document, quiet: Document) -> Scene:
     usual = [_orders(opened, since - number * week, days) for number in (1, 2, 3)]
     times = _orders(opened, since, days) * len(usual) / max(1, sum(usual))
     window = {"since": [_written(since)], "until": [_written(until)]}
-    on_time = 1 - _late(opened, [], DISPATCH, window)
+    late = _late(opened, [], TO_ERP, window)
     store, closed = quiet["where"]["store"], _instant(quiet["start"])
     ended = min(_instant(quiet["end"]), END)
     sold = _orders(opened, closed, ended - closed, store)
@@ -222,8 +224,9 @@ def _silent(opened: Workspace, peak: Document, quiet: Document) -> Scene:
         Claim.SILENT,
         f"From {first:%-d} to {last:%-d %B} {times:.1f} times the usual orders came, and from {shut:%-d %B} on the "
         f"store {store} sold {_pieces(sold)}, after {before} orders the week before: the rule found {_pieces(alarms)}.",
-        f"Rules ask of each order whether its next step came, and not how many orders there are: {on_time:.0%} left in "
-        "time. A closed store is not a silent source while the tills of others tell.",
+        "Rules ask of each order whether its next step came, and not how many orders there are: of these "
+        f"{_share(None if late is None else 1 - late)} were in the ERP in time. A closed "
+        "store is not a silent source while the tills of others tell.",
         _link("map", ORDER_TO_CASH, window),
         "The path that orders took in the peak",
         (ORDER_TO_CASH,),
@@ -265,6 +268,10 @@ def _moment(at: datetime) -> str:
 
 def _pieces(number: int) -> str:
     return str(number) if number else "nothing"
+
+
+def _share(share: float | None) -> str:
+    return "an unknown share" if share is None else f"{share:.0%}"
 
 
 def _sums(sums: Mapping[str, Any]) -> str:

@@ -97,9 +97,10 @@ def load_file(
         view = ProcessView(warehouse, request.tenant, definition)
         reports.append(readiness(view, log=request.process))
     done = {definition.id for definition in definitions}
-    problems = refresh_touched(warehouse, clock, request.tenant, processes, report.object_types, but=done)
+    problems = refresh_touched(warehouse, clock, request.tenant, processes, report.changed_types, but=done)
     document = asdict(report)
     document.pop("object_types")
+    document.pop("changed_types")
     loaded_at = document.pop("already_loaded_at")
     document["already_loaded_at"] = loaded_at.isoformat().replace("+00:00", "Z") if loaded_at else None
     document["seconds"] = round((clock.now() - begun).total_seconds(), 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import chain
 
 from kernel.clock import Clock
 from kernel.errors import DefinitionError
@@ -14,9 +15,9 @@ from mining.projection import refresh
 def touched(
     processes: Processes, object_types: Collection[str] | None, *, but: Collection[str] = ()
 ) -> tuple[list[ProcessDefinition], list[str]]:
-    """The processes, those of `but` aside, whose cases events of these object types (None: any) may have changed, by
-    their own type or over link paths; and the problems of definitions that are wrong: they are no fault of the events,
-    and their processes stay as they were."""
+    """The processes, those of `but` aside, whose cases may have changed with objects of these types (None: any), their
+    events and links: those with one of them as their own type or on a link path. And the problems of definitions that
+    are wrong: they are no fault of the events, and their processes stay as they were."""
     found, problems = [], []
     for path in sorted(processes.folder.glob("*.yaml")):
         if path.stem in but:
@@ -26,7 +27,7 @@ def touched(
         except DefinitionError as error:
             problems += [str(problem) for problem in error.problems]
             continue
-        if object_types is None or definition.links or definition.object_type in object_types:
+        if object_types is None or not {definition.object_type, *chain(*definition.links)}.isdisjoint(object_types):
             found.append(definition)
     return found, problems
 

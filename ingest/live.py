@@ -54,8 +54,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class LoadedStep:
-    """Events are in the warehouse. `object_types`: of the objects that they name; None when that is not known, because
-    a process that loaded some was ended before it said so."""
+    """Events are in the warehouse. `object_types`: of all that they changed, the objects of copies that they correct
+    and both ends of links included; None when that is not known, because a process that loaded some was ended before it
+    said so."""
 
     tenant: str
     object_types: frozenset[str] | None
@@ -192,7 +193,7 @@ class LiveIngest:
         loaded, since = 0, self._clock.now()
         while self.spool.lead(self._tenant, alone=self._alone):
             if not self._repaired:
-                self._store.repair(self._tenant)
+                self._repair()
                 self._repaired = True
             taken = self.spool.take(self._tenant)
             if taken is None:
@@ -205,12 +206,16 @@ class LiveIngest:
                 since = self._clock.now()
         return loaded, False
 
+    def _repair(self) -> None:
+        if self._store.repair(self._tenant):
+            self._untold = None  # what was left may be of another load
+
     # One step ------------------------------------------------------------------------------------------------
 
     def _load(self, taken: Taken) -> None:
         waiting = together(taken.entries)
         origin = Origin(self._tenant, taken.source, taken.step, "live")
-        stored, poison = self._stored(origin, waiting)
+        stored, conflicts, poison = self._stored(origin, waiting)
         pieces = [
             Rejected(f"request {receipt}, event {one.index}", one.reason, one.raw) for receipt, one in waiting.refused
         ]
@@ -228,39 +233,47 @@ class LiveIngest:
             )
         if taken.again or poison:  # parts of it may have been stored by what did not end well
             stored = self._store.stored_by(self._tenant, taken.step).stored
+        changed: frozenset[str] = frozenset()
+        if conflicts or taken.again:  # what is corrected may be taken from objects that only its other copies name
+            changed = self._store.changed_types(self._tenant, taken.source, taken.step)
         self.spool.mark(self._tenant, taken, stored=stored, quarantined=len(poison))
-        self._note(waiting)
+        self._note(waiting, changed)
 
-    def _stored(self, origin: Origin, waiting: Waiting) -> tuple[int, list[Rejected]]:
-        """Store the events of a step: how many are new, and those that the warehouse does not take, which are found by
-        halving the step."""
+    def _stored(self, origin: Origin, waiting: Waiting) -> tuple[int, int, list[Rejected]]:
+        """Store the events of a step: how many are new, how many have copies with other content, and those that the
+        warehouse does not take, which are found by halving the step."""
         count = waiting.events.height
         if count == 0:
-            return 0, []
+            return 0, 0, []
         occurrence = pl.zeros(count, pl.UInt64, eager=True)  # they have ids: none is known by how often it came
         objects, links = waiting.objects.drop("row"), waiting.links.drop("row")
         try:
             step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now())
-            return self._store.store_step(origin, step).stored, []
+            found = self._store.store_step(origin, step)
+            return found.stored, found.conflicts, []
         except (InputError, WarehouseError) as error:
             if isinstance(error, WarehouseError) and error.code not in DATA_CODES:
                 raise
-            self._store.repair(self._tenant)
+            self._repair()
             if count == 1:
-                return 0, [_poison(waiting.events, str(error))]
+                return 0, 0, [_poison(waiting.events, str(error))]
         half = count // 2
         parts = [self._stored(origin, waiting.rows(*bounds)) for bounds in ((0, half), (half, count))]
-        return sum(stored for stored, _ in parts), [piece for _, pieces in parts for piece in pieces]
+        return (
+            sum(stored for stored, _, _ in parts),
+            sum(conflicts for _, conflicts, _ in parts),
+            [piece for _, _, pieces in parts for piece in pieces],
+        )
 
     # Telling -------------------------------------------------------------------------------------------------
 
-    def _note(self, waiting: Waiting) -> None:
-        """Remember what is to be told."""
+    def _note(self, waiting: Waiting, changed: frozenset[str]) -> None:
+        """Remember what is to be told: the types that a step names, and those of what it changed besides."""
         self._untold_steps = True
         if self._untold is not None:
             named = waiting.events["objects"].explode(empty_as_null=False).struct.field("type").unique()
             ends = (waiting.links["from_type"], waiting.links["to_type"], waiting.objects["type"])
-            self._untold.update(name for found in (named, *ends) for name in found.unique())
+            self._untold.update(changed, *(found.unique() for found in (named, *ends)))
 
     def _tell(self) -> None:
         """Call those who wait for events. One that fails is called again with what comes next."""

@@ -74,7 +74,12 @@ class LoadRequest:
 
 @dataclass(slots=True)
 class LoadReport:
-    """What became of the rows of one file: received = stored + duplicate + quarantined + refused."""
+    """What became of the rows of one file: received = stored + duplicate + quarantined + refused.
+
+    `object_types`: of the objects that the source tells of. `changed_types`: of all that its loads changed, both ends
+    of links and objects that an event was taken from included; None, for any, when steps of other loads were finished
+    first.
+    """
 
     file: str
     format: str
@@ -89,6 +94,7 @@ class LoadReport:
     conflicts: int = 0
     already_loaded_at: datetime | None = None
     object_types: list[str] = field(default_factory=list)
+    changed_types: frozenset[str] | None = None
     guessed: dict[str, str] = field(default_factory=dict)
 
 
@@ -111,6 +117,7 @@ class Load:
         self._ties = Occurrences(TIE)
         self._numbered = False
         self._step_rows = BATCH_ROWS
+        self._repaired = False
         self._own: int | None = 0  # stored so far; None when a later event of the file may be one of them
         self._started_at = clock.now()
         self._mapping = request.mapping
@@ -128,7 +135,7 @@ class Load:
         """
         request = self._request
         batches, report = self._open(self.kind)
-        self._store.repair(request.tenant)
+        self._repaired = self._store.repair(request.tenant) > 0
         if self._finished_before(report):
             return report
         self._record(report, "running")
@@ -217,12 +224,17 @@ class Load:
         report.received, report.quarantined, report.refused = row["received"], row["quarantined"], row["refused"]
         report.duplicate = row["stored"] + row["duplicate"]
         report.already_loaded_at = row["ended_at"]
-        report.object_types = self._object_types(report.source)
+        self._name_types(report)
         return True
 
-    def _object_types(self, source: str) -> list[str]:
-        scope = {"tenant": self._request.tenant, "source": source}
-        return self._warehouse.read_for_write(load_query(__file__, "object_types"), scope)["object_type"].to_list()
+    def _name_types(self, report: LoadReport) -> None:
+        """Of all loads of the source: one that was ended before its processes were brought up to date leaves it to the
+        next, for which its rows are no longer new."""
+        scope = {"tenant": self._request.tenant, "source": report.source}
+        found = self._warehouse.read_for_write(load_query(__file__, "object_types"), scope)
+        report.object_types = found["object_type"].to_list()
+        if not self._repaired:
+            report.changed_types = self._store.changed_types(**scope)
 
     def _steps(self, batches: Iterator[Batch], origin: Origin, report: LoadReport) -> Iterator[_Step]:
         """The batches as load steps, counted and made ready by the thread that reads. What was read before an error
@@ -305,7 +317,7 @@ class Load:
         total = self._store.stored_by(self._request.tenant, report.load_id)
         report.stored, report.conflicts = total.stored, total.conflicts
         report.duplicate = report.received - report.stored - report.quarantined - report.refused
-        report.object_types = self._object_types(report.source)
+        self._name_types(report)
 
     def _record(self, report: LoadReport, state: str) -> None:
         now = self._clock.now()

@@ -100,6 +100,12 @@ class EventStore:
         scope = {"tenant": tenant, "load_id": load_id}
         return Stored(**self._warehouse.read_for_write(_sql("load_totals"), scope).row(0, named=True))
 
+    def changed_types(self, tenant: str, source: str, load_id: str = "") -> frozenset[str]:
+        """The object types of what the loads of a source changed, or one of them: those of an event's other copies too,
+        from whose objects it may have been taken."""
+        scope = {"tenant": tenant, "source": source, "load_id": load_id}
+        return frozenset(self._warehouse.read_for_write(_sql("changed_types"), scope)["object_type"])
+
     def _next_batch(self) -> int:
         """Batches are numbered by the microsecond they began, and always upwards."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())

@@ -16,6 +16,7 @@ from kernel.process import ProcessDefinition
 from kernel.warehouse import Query, Warehouse, load_query
 from mining.link_paths import rebuild_derived, refresh_derived
 from mining.promises import promised
+from mining.touches import touches
 
 RANGE_ROWS = 2_600_000
 """Relations per part of a full build: what bounds its memory."""
@@ -30,7 +31,8 @@ def _sql(name: str) -> Query:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh did: nothing (`kind` "current"), the touched cases, or everything."""
+    """What a refresh did: nothing (`kind` "current"), for no batch is new or none touches a case; the touched cases; or
+    everything."""
 
     kind: str  # current | touched | full
     through_batch: int
@@ -126,17 +128,28 @@ def refresh(
             moment = {"definition_hash": definition_hash, "version": version}
             warehouse.command(_sql("record_projection"), record | moment | facts.stored())
 
-        if since:
-            refresh_derived(warehouse, build, definition)
+        if state is not None and since:
+            touched = refresh_derived(warehouse, build, definition, touches(warehouse, build, definition))
+            if definition.object_type not in touched.types:
+                # No case is touched, so no killed refresh has left anything of these batches either. They are recorded
+                # as seen, else the next refresh would look through them again, and every later one through more. The
+                # version is new: what `readiness` says of objects that belong to no case may have changed.
+                recorded(definition.hash.hex(), version, Facts.read(state))
+                return Refreshed("current", through, version)
         else:
             rebuild_derived(warehouse, build, definition, lambda: recorded(NO_DEFINITION, version - 1, Facts()))
-        asked = build | {"linked": int(bool(definition.links))}
-        facts = Facts.read(warehouse.read_for_write(_sql("projection_facts"), asked).row(0, named=True))
+        asked = build | {"linked": int(bool(definition.links)), "promised": int(bool(definition.promises))}
+        read = warehouse.read_for_write(_sql("projection_facts"), asked).row(0, named=True)
+        facts = Facts.read(read)
         if state is not None and since:
             facts = facts.joined(Facts.read(state))
+        elif not facts.sources:
+            _build_none(warehouse, build)
+            recorded(definition.hash.hex(), version, facts)
+            return Refreshed("full", through, version)
         build = build | facts.parameters(definition)
         paths = facts.query(definition)
-        with promised(warehouse, clock, definition, scope | window) as promises:
+        with promised(warehouse, clock, definition, read["years"]) as promises:
             if since:
                 projected = state["version"] if state else 0
                 version = _refresh_touched(
@@ -164,6 +177,13 @@ def _build_all(
     warehouse.command(_sql("replace_case_paths"), build)
     warehouse.command(_sql("clear_rebuilt_paths"), build)
     _figures(warehouse, build, [])
+
+
+def _build_none(warehouse: Warehouse, build: dict[str, Any]) -> None:
+    """As `_build_all` where there is no event to build of: what an earlier definition or a killed build left goes."""
+    warehouse.command(_sql("clear_rebuilt_paths"), build)
+    warehouse.command(_sql("replace_case_paths"), build)
+    warehouse.command(_sql("remove_empty_days"), build | {"days": []})
 
 
 def _refresh_touched(

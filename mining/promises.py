@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -24,17 +24,16 @@ def _sql(name: str) -> Query:
 
 @contextmanager
 def promised(
-    warehouse: Warehouse, clock: Clock, definition: ProcessDefinition, window: dict[str, Any]
+    warehouse: Warehouse, clock: Clock, definition: ProcessDefinition, years: Collection[int]
 ) -> Iterator[dict[str, Any]]:
     """The parameters of build_promised_paths that tell of promises, none where a process has none; the curves that they
     name last as long as the context.
 
-    `window`: tenant, process, object_type, since_batch and through_batch of the refresh.
+    `years`: UTC years in which the clock of a promise may start.
     """
     if not definition.promises:
         yield {}
         return
-    years = warehouse.read_for_write(_sql("years_of_events"), window)["year"].to_list()
     curves = curves_of(definition, years)
     rows = curves.frame()
     if rows.is_empty():

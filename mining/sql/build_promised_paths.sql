@@ -279,4 +279,6 @@ SELECT
     arrayMap(us -> fromUnixTimestamp64Micro(if(us < 0, NULL, us), 'UTC'), pauses_us), state, population, events, variant,
     activities, waits_us, services_us, sources, actors, outcomes, assumed, date_only, rework, human_touches, retries, attributes
 FROM promised
-SETTINGS optimize_on_insert = 0 -- there is one row per case: looking for copies among them took a third of the insert
+SETTINGS
+    optimize_on_insert = 0, -- there is one row per case: looking for copies among them took a third of the insert
+    query_plan_merge_expressions = 0 -- merging the steps took a third of what a small build takes, and made no large one faster

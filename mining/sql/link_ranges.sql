@@ -1,5 +1,6 @@
--- Where to cut the cases that have links so that each part holds about {rows} of these: one row per cut (object_id),
--- ascending. Parameters: tenant, process, object_type, rows; when incremental is 1, only cases touched for the process
+-- Where to cut the cases that have links so that each part holds about {rows} of these: one row per part (object_id: the
+-- first case of the first part, after it the last one of the part before), ascending; none where no case has a link.
+-- Parameters: tenant, process, object_type, rows; when incremental is 1, only cases touched for the process
 -- by batches in (since_batch, through_batch].
 SELECT DISTINCT object_id
 FROM
@@ -27,5 +28,5 @@ FROM
         ORDER BY tenant, process, object_type, object_id
     )
 )
-WHERE position > 0 AND position % {rows:UInt64} = 0
+WHERE position % {rows:UInt64} = 0
 ORDER BY object_id

@@ -1,10 +1,15 @@
 -- What the events of a process have, for a build leaves out what would be done for what they have not: one row: sources
--- (ascending), and as 0 or 1: dated (business dates), started (activities with a start), attributed (objects with
--- attributes). Of the whole log or, when incremental is 1, of what the batches in (since_batch, through_batch] brought
--- and, when linked is 1, of all objects that they touched: link paths bring older events to a case.
--- Parameters: tenant, process, object_type, incremental, linked, since_batch, through_batch.
+-- (ascending), years (UTC years in which the clock of a promise may start, ascending; empty unless promised is 1), and as
+-- 0 or 1: dated (business dates), started (activities with a start), attributed (objects with attributes). Of the whole
+-- log or, when incremental is 1, of what the batches in (since_batch, through_batch] brought and, when linked or promised
+-- is 1, of all objects that they touched: link paths bring older events to a case, and its clocks may have started long ago.
+-- Parameters: tenant, process, object_type, incremental, linked, promised, since_batch, through_batch.
 SELECT
     arraySort(groupUniqArray(toString(source))) AS sources,
+    arraySort(arrayFilter(
+        year -> year BETWEEN 1970 AND 2299,
+        groupUniqArrayArray(if({promised:UInt8} = 0, [], arrayDistinct(
+            [toYear(occurred_at), toYear(order_at), toYear(ifNull(started_at, occurred_at))]))))) AS years,
     toUInt8(countIf(precision = 'day') > 0) AS dated,
     toUInt8(count(started_at) > 0) AS started,
     toUInt8((
@@ -22,7 +27,7 @@ WHERE tenant = {tenant:String}
     AND (
         {incremental:UInt8} = 0
         OR ((batch > {since_batch:UInt64}) AND (batch <= {through_batch:UInt64}))
-        OR ({linked:UInt8} = 1 AND object_id IN (
+        OR (({linked:UInt8} = 1 OR {promised:UInt8} = 1) AND object_id IN (
             SELECT object_id
             FROM touched(
                 tenant = {tenant:String}, object_type = {object_type:String}, process = {process:String},

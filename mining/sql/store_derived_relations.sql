@@ -1,6 +1,6 @@
--- Relate cases to the events of the objects that one link path reaches: one row of event_objects per case and event that
--- the case has not yet, by its own relation or by another path. Only events that belong to the process.
--- Parameters: tenant, process, object_type, path, far_type, activities, lifecycles; the part: case ids in (after, upto]
+-- Relate cases to the events of the objects that link paths reach: one row of event_objects per case and event that the
+-- case has not yet, by its own relation or a derived one. Only events that belong to the process.
+-- Parameters: tenant, process, object_type, activities, lifecycles; the part: case ids in (after, upto]
 -- ('' for no bound) and, when incremental is 1, only cases touched for the process by batches in
 -- (since_batch, through_batch].
 INSERT INTO event_objects
@@ -10,11 +10,10 @@ INSERT INTO event_objects
 )
 WITH reached AS
 (
-    SELECT DISTINCT case_id, object_id
+    SELECT DISTINCT case_id, object_type, object_id
     FROM reached_objects
     WHERE tenant = {tenant:String}
         AND process = {process:String}
-        AND path = {path:String}
         AND case_id > {after:String}
         AND ({upto:String} = '' OR case_id <= {upto:String})
         AND
@@ -36,9 +35,9 @@ SELECT
     told.actor_kind, told.outcome, told.error_code, told.value, told.currency, told.attributes, {process:String},
     told.batch
 FROM event_objects AS told
-INNER JOIN reached ON reached.object_id = told.object_id
+INNER JOIN reached ON reached.object_id = told.object_id AND reached.object_type = told.object_type
 WHERE told.tenant = {tenant:String}
-    AND told.object_type = {far_type:String}
+    AND told.object_type IN (SELECT object_type FROM reached)
     AND told.derived_for = ''
     AND told.object_id IN (SELECT object_id FROM reached)
     AND (empty({activities:Array(String)}) OR has({activities:Array(String)}, told.activity))

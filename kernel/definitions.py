@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,8 @@ from kernel.errors import DefinitionError, Problem
 
 MAX_FILE_BYTES = 1 << 20
 MAX_NODES = 20_000
+PARSED_FILES = 512
+"""Files of which the content is remembered: definitions are read anew at every load, and seldom change."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -69,6 +73,23 @@ def read_definition(path: Path, model: type[Model], *, shown_as: str | None = No
         raise DefinitionError([Problem(shown, 1, f"cannot be read: {error.strerror}")]) from None
     if len(data) > MAX_FILE_BYTES:
         raise DefinitionError([Problem(shown, 1, f"larger than {MAX_FILE_BYTES} bytes")])
+    content, lines = _parsed(data, shown)
+    try:
+        definition = model.model_validate(deepcopy(content), context=context)
+    except ValidationError as error:
+        raise DefinitionError(
+            [Problem(shown, _line(lines, e["loc"]), _message(model, e)) for e in error.errors()]
+        ) from None
+    own_id = getattr(definition, "id", path.stem)
+    if own_id != path.stem:
+        message = f"id: {own_id!r} is not the file's name; call the file {own_id}.yaml"
+        raise DefinitionError([Problem(shown, lines.get(("id",), 1), message)])
+    return definition
+
+
+@lru_cache(PARSED_FILES)
+def _parsed(data: bytes, shown: str) -> tuple[dict[str, Any], dict[Place, int]]:
+    """What a file says, and the line of each place in it; they are remembered, so nobody may change them."""
     lines: dict[Place, int] = {}
     problems: list[Problem] = []
     try:
@@ -92,17 +113,7 @@ def read_definition(path: Path, model: type[Model], *, shown_as: str | None = No
         raise DefinitionError(problems)
     if not isinstance(content, dict):
         raise DefinitionError([Problem(shown, 1, "expected a mapping of fields at the top")])
-    try:
-        definition = model.model_validate(content, context=context)
-    except ValidationError as error:
-        raise DefinitionError(
-            [Problem(shown, _line(lines, e["loc"]), _message(model, e)) for e in error.errors()]
-        ) from None
-    own_id = getattr(definition, "id", path.stem)
-    if own_id != path.stem:
-        message = f"id: {own_id!r} is not the file's name; call the file {own_id}.yaml"
-        raise DefinitionError([Problem(shown, lines.get(("id",), 1), message)])
-    return definition
+    return content, lines
 
 
 def read_folder(folder: Path, model: type[Model], *, context: Any = None) -> dict[str, tuple[Model, Path]]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from kernel import process
 from kernel.calendar_definition import CalendarDefinition
 from kernel.case_value import CaseValue, LateCost
-from kernel.definitions import read_folder
+from kernel.definitions import read_definition, read_folder
 from kernel.errors import DefinitionError, NotFound
 from kernel.process import ProcessDefinition, Processes, read_process, write_process
 from kernel.promise import Pause, Promise
@@ -140,6 +141,25 @@ def test_a_definition_survives_writing_and_reading(tmp_path: Path) -> None:
     path = write_process(tmp_path, definition)
     assert read_process(path) == definition
     assert read_process(path).hash == definition.hash
+
+
+def test_a_file_is_as_it_was_written_however_often_it_is_read(tmp_path: Path) -> None:
+    class Greedy(BaseModel):
+        words: list[str]
+
+        @model_validator(mode="before")
+        @classmethod
+        def _take(cls, value: dict[str, Any]) -> dict[str, Any]:
+            return {"words": [value["words"].pop()]}
+
+    path = tmp_path / "greedy.yaml"
+    path.write_text("words: [one, two]\n")
+    assert [read_definition(path, Greedy).words for _ in range(2)] == [["two"], ["two"]]
+    path.write_text("words: [one, six]\n")
+    assert read_definition(path, Greedy).words == ["six"]
+    path.write_text("words: [one, one")
+    with pytest.raises(DefinitionError):
+        read_definition(path, Greedy)
 
 
 def test_a_file_of_the_owner_is_never_overwritten(tmp_path: Path) -> None:

@@ -148,6 +148,22 @@ def test_a_correction_that_was_stored_in_two_attempts_is_told(
     assert "O5" not in kept.content().paths["case_id"].to_list()
 
 
+def test_what_another_load_left_half_done_may_be_of_any_type(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = File(kept.warehouse, kept.clock, kept.tenant, source="export")
+    kept.live.accept(body(event("n", objects=[ref("N1")])), SENDER)
+    for owner, step, work in (
+        (EventStore, "_marked", lambda: rest.step(frame([happened("A", "1m", objects=(("order", "O9", ""),))]))),
+        (Spool, "mark", kept.live.drain),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, step, away)
+            with pytest.raises(WarehouseUnavailable):
+                work()
+    kept.live.drain()
+    assert kept.told[-1] is None
+    assert "O9" in kept.content().paths["case_id"].to_list()
+
+
 def test_a_file_changes_what_is_linked_what_it_tells_and_what_it_corrects(
     warehouse: Warehouse, clock: Clock, tenant: str
 ) -> None:
@@ -163,6 +179,8 @@ def test_a_file_changes_what_is_linked_what_it_tells_and_what_it_corrects(
     file.step(frame([]), links=link_frame([Linked(("order", "O1"), ("delivery", "D1"))]))
     file.step(frame([]), object_frame([Told("1", "channel", "shop")]))
     assert store.changed_types(tenant, "export") == {"note", "parcel", "scale", "order", "delivery", CASE_TYPE}
+    File(warehouse, clock, tenant, source="list").step(frame([]), object_frame([Told("1", "", "")]))
+    assert store.changed_types(tenant, "list") == {CASE_TYPE}  # no case changes, and what is said of the process does
 
 
 def test_a_load_that_finishes_another_one_may_have_changed_anything(

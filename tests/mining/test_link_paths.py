@@ -159,6 +159,23 @@ def test_an_event_counts_once_however_often_it_is_reached(log: Log) -> None:
     assert case(log.view, "O1").events["via"].to_list() == [None, {"type": "parcel", "id": "P1"}, None]
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["refresh", "full build"])
+def test_objects_of_two_types_may_have_one_id(log: Log, full: bool) -> None:
+    paths = (("order", "delivery", "parcel"), ("order", "payment", "parcel"), ("order", "delivery", "box"))
+    log.refresh(ORDERS.model_copy(update={"links": paths}))
+    log.add(*(of("Placed", "1m", ("order", name)) for name in ("O1", "O2")))
+    log.add(
+        *(Linked(("order", "O1"), ("delivery", "X")), Linked(("order", "O2"), ("payment", "X"))),
+        *(Linked(("delivery", "X"), ("parcel", "P1")), Linked(("payment", "X"), ("parcel", "P2"))),
+        *(Linked(("delivery", "X"), ("box", "Q")), of("Lost", "9m", ("parcel", "Q"))),
+        *(of("Packed", "2m", ("delivery", "X")), of("Paid", "3m", ("payment", "X"))),
+        *(of("Scanned", "4m", ("parcel", "P1")), of("Weighed", "5m", ("parcel", "P2"))),
+    )
+    if full:
+        log.refresh(full=True)
+    assert log.told() == {"O1": ["Placed", "Packed", "Scanned"], "O2": ["Placed", "Paid", "Weighed"]}
+
+
 def test_another_process_of_the_same_objects_does_not_see_them(log: Log) -> None:
     log.add(PLACED, SCANNED, ORDER_TO_DELIVERY, PARCEL_TO_DELIVERY)
     other = Log(log.warehouse, log.clock, log.tenant, UNLINKED)

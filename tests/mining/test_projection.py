@@ -198,6 +198,8 @@ def test_what_only_a_later_load_brings_counts_then_and_in_later_refreshes(
     File(warehouse, clock, tenant, source=told.source).step(frame([told]), object_frame(values))
     for number in range(refreshes):
         if number > 0:
+            File(warehouse, clock, tenant).step(frame([happened("Read", "8m", objects=(("note", "N1", ""),))]))
+            assert refresh(warehouse, clock, tenant, view.definition).kind == "current"
             File(warehouse, clock, tenant).step(frame([happened("C", "9m", "1")]))
         assert refresh(warehouse, clock, tenant, view.definition).kind == "touched"
     refreshed = content(warehouse, tenant)

@@ -12,7 +12,7 @@ from examples import examples
 from generated_calendars import AMOUNTS, OFFICE, ROUND_THE_CLOCK, calendar, definitions, due_by, local
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from logs import CASE_TYPE, Happened, Told, frame, happened, object_frame, process, stored
+from logs import CASE_TYPE, File, Happened, Told, frame, happened, object_frame, process, stored
 
 from kernel.calendar import BusinessCalendar
 from kernel.clock import Clock, FixedClock
@@ -269,6 +269,18 @@ def test_a_calendar_that_never_opens_makes_nothing_due(warehouse: Warehouse, clo
     view = stored(warehouse, clock, tenant, frame([at("2026-06-01T10:00")]), definition=definition)
     assert told(view) == [(None, None, None)] * 2
     assert cases(view).cases["due"].to_list() == [None]
+
+
+def test_a_clock_that_started_years_before_the_new_event_runs_on_its_own_calendar(
+    warehouse: Warehouse, clock: Clock, tenant: str
+) -> None:
+    definition = promising({"within": "2 working days", "to": "B"})
+    view = stored(warehouse, clock, tenant, frame([at("2022-06-01T10:00")]), definition=definition)
+    before = told(view)
+    assert before[0][0] is not None
+    File(warehouse, clock, tenant).step(frame([at("2026-06-01T10:00", "C")]))
+    assert refresh(warehouse, clock, tenant, definition).kind == "touched"
+    assert told(view) == before
 
 
 def test_no_table_of_curves_outlives_its_refresh(warehouse: Warehouse, clock: Clock, tenant: str) -> None:

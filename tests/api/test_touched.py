@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -134,31 +134,27 @@ def test_every_way_in_which_an_event_changes_a_case_is_told(kept: Kept) -> None:
     assert kept.built_anew() == before
 
 
-@pytest.mark.parametrize(("owner", "step"), [(EventStore, "_relate"), (Spool, "mark")], ids=["stored", "marked"])
-def test_a_correction_that_was_stored_in_two_attempts_is_told(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
-) -> None:
+def test_what_was_stored_in_two_attempts_is_told(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second attempt finds the event stored and nothing to correct."""
-    kept.live.accept(body(event("placed-5", revision=1, objects=[ref("N1")])), SENDER)
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, step, away)
-        with pytest.raises(WarehouseUnavailable):
-            kept.live.drain()
-    kept.live.drain()
-    assert "O5" not in kept.content().paths["case_id"].to_list()
 
-
-def test_what_another_load_left_half_done_may_be_of_any_type(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    rest = File(kept.warehouse, kept.clock, kept.tenant, source="export")
-    kept.live.accept(body(event("n", objects=[ref("N1")])), SENDER)
-    for owner, step, work in (
-        (EventStore, "_marked", lambda: rest.step(frame([happened("A", "1m", objects=(("order", "O9", ""),))]))),
-        (Spool, "mark", kept.live.drain),
-    ):
+    def attempted(owner: type, step: str, work: Callable[[], object]) -> None:
         with monkeypatch.context() as patched:
             patched.setattr(owner, step, away)
             with pytest.raises(WarehouseUnavailable):
                 work()
+
+    rest = File(kept.warehouse, kept.clock, kept.tenant, source="export")
+    rows = frame([happened("A", "1m", objects=(("order", "O9", ""),))])
+    for name, owner, step in (("5", EventStore, "_relate"), ("6", Spool, "mark")):
+        kept.live.accept(body(event(f"placed-{name}", revision=1, objects=[ref("N1")])), SENDER)
+        attempted(owner, step, kept.live.drain)
+        kept.live.drain()
+        assert f"O{name}" not in kept.content().paths["case_id"].to_list(), step
+    assert kept.told[-1] == {"note", "order"}
+    # What another load left is finished with it, and may be of any type.
+    kept.live.accept(body(event("n", objects=[ref("N1")])), SENDER)
+    attempted(EventStore, "_marked", lambda: rest.step(rows))
+    attempted(Spool, "mark", kept.live.drain)
     kept.live.drain()
     assert kept.told[-1] is None
     assert "O9" in kept.content().paths["case_id"].to_list()

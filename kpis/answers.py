@@ -13,7 +13,7 @@ from decimal import Decimal
 from kernel.clock import Clock
 from kernel.errors import InputError
 from kpis.as_of import as_of
-from kpis.sla import MAX_PAGE, SlaState, SlaSummary, sla_cases, sla_summary
+from kpis.sla import MAX_PAGE, SlaState, SlaSummary, sla_cases, sla_summaries
 from mining.answers import Document, Options, instant, number, rows
 from mining.filters import CaseFilter
 from mining.view import ProcessView
@@ -22,11 +22,11 @@ from mining.view import ProcessView
 def sla(view: ProcessView, chosen: CaseFilter, options: Options, clock: Clock) -> Document:
     """Every promise of the process, or the one that `promise` names, in the order of the definition."""
     now, named = as_of(view, clock), options.get("promise")
-    names = [promise.name for promise in view.definition.promises] if named is None else [named]
+    found = sla_summaries(view, now, chosen, None if named is None else [named])
     return {
         "process": view.definition.id,
         "now": instant(now),
-        "promises": [_summary(sla_summary(view, name, now, chosen)) for name in names],
+        "promises": [_summary(one) for one in found],
     }
 
 

@@ -1,7 +1,7 @@
 """How a promise is kept, at one instant: which cases met it, which are late, and what that costs.
 
 What a case was promised, and what kept it, is in the projection and does not depend on now; `now` decides what is past
-due and what is at risk. The meaning itself is the view `promised_cases` (kernel/schema), for every surface alike.
+due and what is at risk. The meaning itself is the view `judged_cases` (kernel/schema), for every surface alike.
 """
 
 from __future__ import annotations
@@ -83,15 +83,35 @@ class SlaPage:
     next: str | None
 
 
-def sla_summary(view: ProcessView, promise_name: str, now: datetime, chosen: CaseFilter = EVERYTHING) -> SlaSummary:
-    """How a promise is kept over the selected cases. Reads one row per case.
+def sla_summaries(
+    view: ProcessView, now: datetime, chosen: CaseFilter = EVERYTHING, names: Collection[str] | None = None
+) -> list[SlaSummary]:
+    """How promises are kept over the selected cases: all of the process, or those of these names, in the order of the
+    definition. One question whatever their number, which reads one row per case.
 
     Raises
     ------
     NotFound
-        The process promises nothing of this name; the message lists what it promises.
+        The process promises nothing of one of the names; the message lists what it promises.
     """
-    rows = view.ask(load_query(__file__, "sla_summary"), chosen, **_judging(view, promise_name, now)).to_dicts()
+    promises = view.definition.promises
+    numbers = _numbers(view, names if names is not None else [promise.name for promise in promises])
+    if not numbers:
+        return []
+    found: dict[int, list[dict[str, Any]]] = {number: [] for number in numbers}
+    judging = _judging(view, numbers, now)
+    for row in view.ask(load_query(__file__, "sla_summaries"), chosen, **judging).to_dicts():
+        found[row["promise"]].append(row)
+    return [_summary(view, promises[number - 1].name, now, rows) for number, rows in found.items()]
+
+
+def sla_summary(view: ProcessView, promise_name: str, now: datetime, chosen: CaseFilter = EVERYTHING) -> SlaSummary:
+    """How one promise is kept, as `sla_summaries`."""
+    [found] = sla_summaries(view, now, chosen, [promise_name])
+    return found
+
+
+def _summary(view: ProcessView, promise_name: str, now: datetime, rows: Sequence[dict[str, Any]]) -> SlaSummary:
     late = [row for row in rows if row["late_now"]]
     risky = [row for row in rows if row["standing"] == SlaState.AT_RISK]
 
@@ -152,7 +172,7 @@ def sla_cases(
 
 def sla_of_cases(view: ProcessView, promise_name: str, now: datetime, case_ids: Sequence[str]) -> pl.DataFrame:
     """The named cases as rows of `SlaPage.cases`, by case id. Those that are void, whose clock has not started, or that
-    the process does not have (or this view may not tell of) are not in it. NotFound as `sla_summary`."""
+    the process does not have (or this view may not tell of) are not in it. NotFound as `sla_summaries`."""
     cursor, wanted = _Cursor(promise_name, _utc(now)), sorted(set(case_ids))
     parts = [
         _cases(view, promise_name, cursor, EVERYTHING, ALL, case_ids=wanted[first : first + _IDS])
@@ -164,7 +184,7 @@ def sla_of_cases(view: ProcessView, promise_name: str, now: datetime, case_ids: 
 
 def sla_open(view: ProcessView, promise_name: str, now: datetime) -> pl.DataFrame:
     """All cases that are past due and not kept, or at risk, as rows of `SlaPage.cases` in its order. NotFound as
-    `sla_summary`."""
+    `sla_summaries`."""
     states = (SlaState.BREACHED, SlaState.AT_RISK)
     found = _cases(view, promise_name, _Cursor(promise_name, _utc(now)), EVERYTHING, ALL, states=states, unkept=True)
     return _seconds(found)
@@ -197,7 +217,7 @@ def _cases(
     return view.ask(
         load_query(__file__, "sla_cases"),
         chosen,
-        **_judging(view, promise_name, cursor.now),
+        **_judging(view, _numbers(view, [promise_name]), cursor.now),
         standings=[str(state) for state in states],
         only_late=int(late_now),
         only_unkept=int(unkept),
@@ -210,30 +230,38 @@ def _cases(
     )
 
 
-def _judging(view: ProcessView, promise_name: str, now: datetime) -> dict[str, Any]:
-    """The parameters of the view promised_cases besides the filter."""
-    definition = view.definition
-    names = [promise.name for promise in definition.promises]
-    if promise_name not in names:
-        listed = ", ".join(names) or "none"
-        raise NotFound(
-            f"{definition.id} promises nothing called {promise_name!r}{suggestion(promise_name, names)}; its promises: "
-            f"{listed}"
-        )
-    promise = definition.promises[names.index(promise_name)]
-    loss = promise.late_cost.loss() if promise.late_cost is not None else Loss()
-    value = definition.value
+def _numbers(view: ProcessView, names: Collection[str]) -> list[int]:
+    """The numbers of the promises of these names, from 1, in the order of the definition."""
+    known = [promise.name for promise in view.definition.promises]
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise NotFound(
+                f"{view.definition.id} promises nothing called {name!r}{suggestion(name, known)}; its promises: "
+                f"{listed}"
+            )
+    return [number for number, name in enumerate(known, start=1) if name in names]
+
+
+def _judging(view: ProcessView, numbers: Sequence[int], now: datetime) -> dict[str, Any]:
+    """The parameters of the view judged_cases besides the filter."""
+    definition, at = view.definition, _utc(now)
+    promises, value = definition.promises, definition.value
+    losses = [promise.late_cost.loss() if promise.late_cost is not None else Loss() for promise in promises]
     return {
-        "promise": names.index(promise_name) + 1,
-        "now": _utc(now),
-        "risky_until": promise.risky_until(definition.calendar_of(promise), _utc(now)),
+        "promises": list(numbers),
+        "now": at,
+        "risky_until": [
+            promise.risky_until(definition.calendar_of(promise), at) if number in numbers else None
+            for number, promise in enumerate(promises, start=1)
+        ],
         "store": definition.store or "",
         "value_attribute": value.attribute if value is not None else "",
         "value_currency": (value.currency or "") if value is not None else "",
         "currency_attribute": (value.currency_attribute or "") if value is not None else "",
-        "lost_amount": loss.amount,
-        "lost_currency": loss.currency,
-        "lost_share": loss.share,
+        "lost_amount": [loss.amount for loss in losses],
+        "lost_currency": [loss.currency for loss in losses],
+        "lost_share": [loss.share for loss in losses],
     }
 
 

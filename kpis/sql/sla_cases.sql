@@ -2,11 +2,11 @@
 -- paused_since, late_us, value, currency ('' for none), lost_per_hour, last_activity, last_at, started_at. By lost_per_hour,
 -- value and late_us, greatest first and those without one last, then by case id. Cases that are void or whose clock has not
 -- started are none of them.
--- Parameters: the filter (mining/filters.py); those of promised_cases: promise, now, risky_until, store, value_attribute,
--- value_currency, currency_attribute, lost_amount, lost_currency, lost_share. standings: any of these, none for all.
--- only_late: 1 for those past due and not kept; only_unkept: 1 for all that nothing kept. case_ids: any of these, none
--- for all. The page: at most page rows after
--- after_case (null for the first page) with after_lost, after_value (-1 for none) and after_late_us.
+-- Parameters: the filter (mining/filters.py); those of judged_cases: promises (this one alone), now, risky_until, store,
+-- value_attribute, value_currency, currency_attribute, lost_amount, lost_currency, lost_share. standings: any of these, none
+-- for all. only_late: 1 for those past due and not kept; only_unkept: 1 for all that nothing kept. case_ids: any of these,
+-- none for all. The page: at most page rows after after_case (null for the first page) with after_lost, after_value (-1 for
+-- none) and after_late_us.
 WITH
     (
         SELECT (groupArray(toUInt32(key)), groupArray(name))
@@ -19,7 +19,7 @@ WITH
             ifNull(lost_per_hour, toDecimal128(-1, 6)) AS lost_rank,
             ifNull(value, toDecimal128(-1, 6)) AS value_rank
         FROM
-            promised_cases(
+            judged_cases(
                 tenant = {tenant:String},
                 process = {process:String},
                 since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -34,16 +34,16 @@ WITH
                 edge_source = {edge_source:String},
                 edge_target = {edge_target:String},
                 states = {states:Array(String)},
-                promise = {promise:UInt32},
+                promises = {promises:Array(UInt32)},
                 now = {now:DateTime64(6, 'UTC')},
-                risky_until = {risky_until:Nullable(DateTime64(6, 'UTC'))},
+                risky_until = {risky_until:Array(Nullable(DateTime64(6, 'UTC')))},
                 store = {store:String},
                 value_attribute = {value_attribute:String},
                 value_currency = {value_currency:String},
                 currency_attribute = {currency_attribute:String},
-                lost_amount = {lost_amount:Decimal(38, 6)},
-                lost_currency = {lost_currency:String},
-                lost_share = {lost_share:Decimal(38, 18)}) AS judged
+                lost_amount = {lost_amount:Array(Decimal(38, 6))},
+                lost_currency = {lost_currency:Array(String)},
+                lost_share = {lost_share:Array(Decimal(38, 18))}) AS judged
         WHERE standing NOT IN ('void', 'not_started')
             AND (empty({standings:Array(String)}) OR has({standings:Array(String)}, standing))
             AND ({only_late:UInt8} = 0 OR late_now)

@@ -1,9 +1,11 @@
--- How a promise is kept: one row per standing (met, breached, at_risk, paused, open, void, not_started), late_now and
--- currency ('' for none), with cases, priced (those with a value), value and lost_per_hour (sums; null where no case has
--- one) and oldest_due (the first due instant). By standing, late_now, currency.
--- Parameters: the filter (mining/filters.py); those of promised_cases: promise, now, risky_until, store, value_attribute,
+-- How promises are kept: one row per promise (its number), standing (met, breached, at_risk, paused, open, void,
+-- not_started), late_now and currency ('' for none), with cases, priced (those with a value), value and lost_per_hour (sums;
+-- null where no case has one) and oldest_due (the first due instant). By promise, standing, late_now, currency. A promise that
+-- no case is selected for has no row.
+-- Parameters: the filter (mining/filters.py); those of judged_cases: promises, now, risky_until, store, value_attribute,
 -- value_currency, currency_attribute, lost_amount, lost_currency, lost_share.
 SELECT
+    promise,
     standing,
     late_now,
     currency,
@@ -13,7 +15,7 @@ SELECT
     sum(judged.lost_per_hour) AS lost_per_hour,
     min(due_at) AS oldest_due
 FROM
-    promised_cases(
+    judged_cases(
         tenant = {tenant:String},
         process = {process:String},
         since = {since:Nullable(DateTime64(6, 'UTC'))},
@@ -28,15 +30,15 @@ FROM
         edge_source = {edge_source:String},
         edge_target = {edge_target:String},
         states = {states:Array(String)},
-        promise = {promise:UInt32},
+        promises = {promises:Array(UInt32)},
         now = {now:DateTime64(6, 'UTC')},
-        risky_until = {risky_until:Nullable(DateTime64(6, 'UTC'))},
+        risky_until = {risky_until:Array(Nullable(DateTime64(6, 'UTC')))},
         store = {store:String},
         value_attribute = {value_attribute:String},
         value_currency = {value_currency:String},
         currency_attribute = {currency_attribute:String},
-        lost_amount = {lost_amount:Decimal(38, 6)},
-        lost_currency = {lost_currency:String},
-        lost_share = {lost_share:Decimal(38, 18)}) AS judged
-GROUP BY standing, late_now, currency
-ORDER BY standing, late_now, currency
+        lost_amount = {lost_amount:Array(Decimal(38, 6))},
+        lost_currency = {lost_currency:Array(String)},
+        lost_share = {lost_share:Array(Decimal(38, 18))}) AS judged
+GROUP BY promise, standing, late_now, currency
+ORDER BY promise, standing, late_now, currency

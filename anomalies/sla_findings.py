@@ -13,7 +13,7 @@ from anomalies.rule_models import SlaRule
 from kernel.findings import Evidence, Finding, Kind
 from kernel.timeparse import format_duration
 from kpis.sla import SlaState, sla_of_cases, sla_open
-from kpis.standings import completeness
+from kpis.told import completeness
 from mining.directly_follows import directly_follows_frequency
 from mining.view import ProcessView
 

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-import polars as pl
-
-from ingest.watermarks import watermarks
 from kernel.clock import Clock
 from kernel.process import ProcessDefinition
 from kernel.promise import Promise
-from kernel.warehouse import load_query
-from kpis.as_of import as_of
-from kpis.sla import SlaSummary, sla_summary
+from kpis.as_of import as_of_each
+from kpis.sla import SlaSummary, sla_summaries
+from kpis.told import Completeness, told
 from mining.view import ProcessView, Views
-
-
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """Up to when the events of a process are there: until the last event of the source that told last the longest ago
-    (`source`); None and "" where no source has told any."""
-
-    until: datetime | None
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +27,26 @@ class Standing:
 def standings(views: Views, clock: Clock, process: str = "") -> list[Standing]:
     """Every promise of every process that whoever asks may read, or of one, by process and in the order of its
     promises. Each process is judged at its own now (`kpis.as_of`)."""
-    found = []
-    for definition in views.all():
-        if not definition.promises or process not in ("", definition.id):
-            continue
-        view = views.view(definition.id)
-        now, complete = as_of(view, clock), completeness(view)
-        found += [
-            Standing(definition, promise, sla_summary(view, promise.name, now), complete)
-            for promise in definition.promises
+    return [one for found in standings_of(promising(views, process), clock).values() for one in found]
+
+
+def promising(views: Views, process: str = "") -> list[ProcessView]:
+    """The processes that promise something, or one of them, by id, each limited to what whoever asks may read of it."""
+    return [
+        views.of(definition) for definition in views.all() if definition.promises and process in ("", definition.id)
+    ]
+
+
+def standings_of(asked: Sequence[ProcessView], clock: Clock) -> dict[str, list[Standing]]:
+    """`standings` of these processes of one tenant, by process: one question for each, and three for all."""
+    known = told(asked)
+    nows = as_of_each(asked, clock, known)
+    found = {}
+    for view in asked:
+        process = view.definition
+        summaries = sla_summaries(view, nows[process.id])
+        found[process.id] = [
+            Standing(process, promise, summary, known[process.id].complete)
+            for promise, summary in zip(process.promises, summaries, strict=True)
         ]
     return found
-
-
-def completeness(view: ProcessView) -> Completeness:
-    """Up to when the events of all sources of a process are there."""
-    known = view.warehouse.query(load_query(__file__, "process_sources"), view.scope)["source"].to_list()
-    if not known:
-        return Completeness(None, "")
-    told = watermarks(view.warehouse, view.tenant, known).select("source", "last_occurred_at")
-    oldest = told.sort("last_occurred_at", "source").filter(pl.col("last_occurred_at").is_not_null())
-    if oldest.is_empty():
-        return Completeness(None, "")
-    source, until = oldest.row(0)
-    return Completeness(until, source)

@@ -150,6 +150,16 @@ class Views:
             raise NotAllowed(f"{principal.name} has no grant to {permission.value} here")
         return self._built(definition, reached.stores)
 
+    def of(self, definition: ProcessDefinition) -> ProcessView:
+        """`view` of a process whose definition was read already: one that `all` has told, now."""
+        principal = present()
+        if principal is None:
+            return self._built(definition)
+        readable = reach(principal, Permission.READ, definition.id)
+        if readable is None or (readable.stores is not None and definition.store is None):
+            raise self._not_there(definition.id)
+        return self._built(definition, readable.stores)
+
     def _not_there(self, process: str) -> NotFound:
         try:
             return no_such_process(process, [definition.id for definition in self.all()])
@@ -171,6 +181,10 @@ class Views:
         scope = {"tenant": self.tenant, "process": process}
         found = self.warehouse.query(load_query(__file__, "projection_state"), scope)
         return int(found.item(0, "version")) if found.height else 0
+
+    def data_versions(self) -> dict[str, int]:
+        """`data_version` of every process that was ever projected."""
+        return dict(self.warehouse.query(load_query(__file__, "data_versions"), {"tenant": self.tenant}).iter_rows())
 
 
 def _may_read(definition: ProcessDefinition) -> bool:

@@ -1,5 +1,6 @@
--- The sources whose events a process was projected from: one row each (source), ordered. Parameters: tenant, process.
-SELECT arrayJoin(arraySort(sources)) AS source
+-- The sources whose events processes were projected from: one row each (process, source), ordered. Parameters: tenant,
+-- processes.
+SELECT toString(process) AS process, toString(arrayJoin(sources)) AS source
 FROM projections FINAL
-WHERE tenant = {tenant:String} AND process = {process:String}
-ORDER BY source
+WHERE tenant = {tenant:String} AND process IN {processes:Array(String)}
+ORDER BY process, source

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 import polars as pl
 
 from kernel.clock import Clock
 from kernel.errors import NotFound
-from kpis.standings import Standing, standings
+from kpis.standings import Standing, promising, standings_of
 from mining.attribute_values import attribute_values
 from mining.bottlenecks import bottlenecks
 from mining.cases import MAX_PAGE, CasePage, CasePart, case_part, cases
@@ -37,7 +38,7 @@ ALL_CONNECTIONS = 100_000
 BLOCK = 100
 """Rows that a case list asks for at once."""
 STANDS_S = 15
-"""How long an answer about now is given, while no data change."""
+"""How long an answer about now is given, while the data of its process do not change."""
 
 
 class Remembered:
@@ -189,6 +190,7 @@ class Reader:
 
     views: Views
     remembered: Remembered = field(default_factory=Remembered)
+    _judging: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, process: str, chosen: CaseFilter = EVERYTHING) -> Asked:
         """A selection of a process; "" takes the first one.
@@ -208,15 +210,42 @@ class Reader:
         return asked
 
     def standings(self, clock: Clock) -> list[Standing]:
-        """How all promises stand that whoever asks may read about (`kpis.standings`), as of at most STANDS_S ago."""
-        found: list[Standing] = []
-        for definition in self.views.all():
-            if definition.promises:
-                found += self._standings(self.views.view(definition.id), clock)
-        return found
+        """How all promises stand that whoever asks may read about (`kpis.standings`), each process as of at most
+        STANDS_S ago, and no longer than its data last: what comes of one has no other judged anew."""
+        asked = promising(self.views)
+        versions = self.views.data_versions()
+        keys: dict[str, Hashable] = {view.definition.id: _standing_key(view, versions) for view in asked}
 
-    def _standings(self, view: ProcessView, clock: Clock) -> list[Standing]:
-        name = view.definition.id
-        data = (view.tenant, name, view.definition.hash, view.stores, self.views.data_version(name))
-        turn = int(clock.now().timestamp()) // STANDS_S
-        return self.remembered.get((*data, "standings", turn), lambda: standings(self.views, clock, name))
+        def stale() -> dict[str, ProcessView]:
+            at, left = clock.now(), {}
+            for view in asked:
+                process = view.definition.id
+                kept: _Judged | None = self.remembered.peek(keys[process])
+                if kept is None or not 0 <= (at - kept.at).total_seconds() < STANDS_S:
+                    left[process] = view
+                else:
+                    found[process] = kept.standings
+            return left
+
+        found: dict[str, list[Standing]] = {}
+        if stale():
+            with self._judging:  # who waited here finds what the one before has judged
+                left, at = stale(), clock.now()
+                for process, judged in standings_of(list(left.values()), clock).items():
+                    found[process] = judged
+                    self.remembered.put(keys[process], _Judged(at, judged))
+        return [one for view in asked for one in found[view.definition.id]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """How the promises of one process stood, and when that was asked."""
+
+    at: datetime
+    standings: list[Standing]
+
+
+def _standing_key(view: ProcessView, versions: Mapping[str, int]) -> Hashable:
+    """What the standings of a process depend on besides the time; the stores that whoever asks may read among it."""
+    definition = view.definition
+    return (view.tenant, definition.id, definition.hash, view.stores, versions.get(definition.id, 0), "standings")

@@ -21,7 +21,7 @@ from kernel.definitions import suggestion
 from kernel.errors import DefinitionError, GembascopeError, InputError, NotAllowed, NotFound
 from kernel.owners import Owner
 from kernel.process import ProcessDefinition, no_such_process
-from kpis.as_of import as_of
+from kpis.as_of import as_of, as_of_each
 from kpis.standings import Standing, standings
 from mining.view import Views
 from orchestration_hooks.approvals import Decided, Decision
@@ -70,6 +70,16 @@ class Desk:
             return as_of(self.views.view(process), self.clock)
         except GembascopeError:
             return self.clock.now()
+
+    def nows_of(self, processes: Collection[str]) -> dict[str, datetime]:
+        """`now_of` each of these processes, in as many questions as for one."""
+        known = [definition for definition in self.readable() if definition.id in processes]
+        now = self.clock.now()
+        try:
+            found = as_of_each([self.views.of(definition) for definition in known], self.clock)
+        except GembascopeError:
+            found = {}
+        return {process: found.get(process, now) for process in processes}
 
     def standings(self, process: str = "") -> list[Standing]:
         """How every promise stands (`kpis.standings`)."""

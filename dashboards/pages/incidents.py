@@ -39,7 +39,7 @@ def incidents_of(desk: Desk) -> Children:
             key=lambda line: line.incident.resolved_at or line.incident.opened_at,
             reverse=True,
         )
-        nows = {line.incident.process: desk.now_of(line.incident.process) for line in (*lasting, *over)}
+        nows = desk.nows_of({line.incident.process for line in (*lasting, *over)})
     except GembascopeError as error:
         return problem(error)
     shown: list[Component] = []

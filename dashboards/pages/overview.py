@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from dash import Input, Output, State, ctx, dcc, html, no_update
@@ -68,7 +67,7 @@ def overview_of(reader: Reader, desk: Desk) -> Children:
         html.P(_as_of(found, now), className="about"),
         _problem(desk),
         _tiles(found, lasting, waiting),
-        html.Div([_promises(found), _incidents(lasting, cache(desk.now_of))], className="two"),
+        html.Div([_promises(found), _incidents(lasting, desk)], className="two"),
     ]
 
 
@@ -225,11 +224,13 @@ def _promise(one: Standing) -> Component:
     )
 
 
-def _incidents(lasting: Sequence[IncidentLine], now_of: Callable[[str], datetime]) -> Component:
+def _incidents(lasting: Sequence[IncidentLine], desk: Desk) -> Component:
     title = html.H2("What broke, and who has it?")
     if not lasting:
         return html.Section([title, html.P("No incident is open.")], className="card")
     more = None
     if len(lasting) > SHOWN:
         more = html.A(f"All {plural(len(lasting), 'incident')}", href="/incidents", className="go button plain")
-    return html.Section([title, incident_list(PageState(), lasting[:SHOWN], now_of), more], className="card")
+    shown = lasting[:SHOWN]
+    nows = desk.nows_of({line.incident.process for line in shown})
+    return html.Section([title, incident_list(PageState(), shown, nows.__getitem__), more], className="card")

@@ -33,7 +33,7 @@ def sla_findings(view: ProcessView, rule: SlaRule, around: Circumstances) -> Det
     promises = [one.name for one in view.definition.promises if one.answers_to(rule.promise)] or [rule.promise]
     rows = [(name, row) for name in promises for row in sla_open(view, name, now).to_dicts()]
     follows = _usual_next(view) if rows else {}
-    watermark = completeness(view).until
+    watermark = completeness(view).until if rows else None
     owned: dict[tuple[str, str], tuple[str, str]] = {}
     findings = []
     for promise, row in rows:

@@ -53,6 +53,14 @@ def test_the_overview_says_what_is_asked_directly_and_leads_there(at: Trouble, r
         assert f"/incident?incident={line.incident.id}" in addresses(shown)
 
 
+def test_what_now_is_for_several_processes_is_what_it_is_for_each(at: Trouble) -> None:
+    desk, named = at.known.desk, ["return-to-refund", "order-to-cash", "gone"]
+    assert desk.nows_of(named) == {process: desk.now_of(process) for process in named}
+    theirs = frozenset({Grant(Role.VIEWER, "order-to-cash")})
+    with acting_as(Principal(at.people.tenant, "user", "1", "ana", theirs)):
+        assert desk.nows_of(named) == {process: desk.now_of(process) for process in named}
+
+
 def test_how_promises_stand_is_remembered_until_time_or_data_change(at: Trouble, reader: Reader) -> None:
     first = reader.standings(at.clock)
     assert all(one is other for one, other in zip(first, reader.standings(at.clock), strict=True))

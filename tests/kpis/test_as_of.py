@@ -12,8 +12,9 @@ from projected import fresh_tenant
 from ingest.occurrences import Occurrences
 from ingest.store import EventStore, Origin
 from kernel.clock import Clock
+from kernel.process import ProcessDefinition
 from kernel.warehouse import Warehouse
-from kpis.as_of import as_of
+from kpis.as_of import as_of, as_of_each
 from mining.projection import refresh
 from mining.view import ProcessView
 
@@ -46,3 +47,20 @@ def test_a_process_without_events_is_at_the_clock(warehouse: Warehouse, clock: C
     assert as_of(ProcessView(warehouse, tenant, process()), clock) == clock.now()
     refresh(warehouse, clock, tenant, process())
     assert as_of(ProcessView(warehouse, tenant, process()), clock) == clock.now()
+
+
+def test_of_several_processes_each_has_its_own_now(warehouse: Warehouse, clock: Clock) -> None:
+    """Of one something came live, of one history alone, of one nothing."""
+    tenant = fresh_tenant()
+    for name, mode in (("till", "live"), ("erp", "backfill")):
+        events = frame([happened("A", "3h", objects=((name, "1", ""),), source=name)])
+        origin = replace(Origin(tenant, name, LOAD_ID), mode=mode)
+        EventStore(warehouse, clock).store(origin, events, Occurrences().of(events), NO_OBJECTS, NO_LINKS)
+    definitions = [ProcessDefinition(id=name, object_type=name) for name in ("till", "erp", "none")]
+    for definition in definitions[:2]:
+        refresh(warehouse, clock, tenant, definition)
+    views = [ProcessView(warehouse, tenant, definition) for definition in definitions]
+    found = as_of_each(views, clock)
+    assert found == {"till": clock.now(), "erp": START + timedelta(hours=3), "none": clock.now()}
+    assert found == {view.definition.id: as_of(view, clock) for view in views}
+    assert as_of_each([], clock) == {}

@@ -25,7 +25,7 @@ from kernel.errors import InputError, NotFound
 from kernel.process import CaseAttribute, ProcessDefinition
 from kernel.promise import Promise, parse_within
 from kernel.warehouse import Warehouse
-from kpis.sla import SlaState, sla_cases, sla_of_cases, sla_open, sla_summary
+from kpis.sla import SlaState, sla_cases, sla_of_cases, sla_open, sla_summaries, sla_summary
 from mining.filters import CaseFilter
 from mining.projection import refresh
 from mining.view import ProcessView
@@ -226,6 +226,47 @@ def test_states_counts_and_lists_equal_the_reference(
         )
 
 
+CHOICES = (CaseFilter(), CaseFilter(states=("open",)), CaseFilter(activities=("B",)))
+
+
+@settings(
+    max_examples=examples(2),
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    rows=generated.events(most=16),
+    told=generated.told(),
+    priced=prices(),
+    definition=definitions(),
+    now=st.sampled_from((5, 31, 60)),
+    chosen=st.sampled_from(CHOICES),
+    data=st.data(),
+)
+def test_promises_asked_together_stand_as_each_asked_alone(
+    warehouse: Warehouse,
+    clock: Clock,
+    rows: list[Happened],
+    told: list[Told],
+    priced: list[Told],
+    definition: ProcessDefinition,
+    now: int,
+    chosen: CaseFilter,
+    data: st.DataObject,
+) -> None:
+    """Whom each is made to, what pauses it and what it costs to be late is its own."""
+    view = stored(
+        warehouse, clock, fresh_tenant(), frame(rows), definition=definition, objects=object_frame(told + priced)
+    )
+    at = START + timedelta(hours=now)
+    names = [promise.name for promise in definition.promises]
+    alone = [sla_summary(view, name, at, chosen) for name in names]
+    assert sla_summaries(view, at, chosen) == alone
+    some = data.draw(st.lists(st.sampled_from(names), max_size=4))
+    assert sla_summaries(view, at, chosen, some) == [one for one in alone if one.promise in some]
+
+
 def as_row(row: dict[str, Any]) -> Row:
     late = timedelta(microseconds=round(row["late_s"] * 1e6))
     return Row(
@@ -345,6 +386,8 @@ def test_a_cursor_of_nothing_is_refused(returns: ProcessView, after: str) -> Non
 def test_what_is_asked_wrongly_is_refused(returns: ProcessView) -> None:
     with pytest.raises(NotFound, match=r"p promises nothing called 'refund'.*; its promises: refund within five"):
         sla_summary(returns, "refund", at("09T16:00"))
+    with pytest.raises(NotFound, match="promises nothing called 'refund'"):
+        sla_summaries(returns, at("09T16:00"), names=[REFUND, "refund"])
     for limit in (0, 10_001):
         with pytest.raises(InputError, match="is not between 1 and 10000"):
             sla_cases(returns, REFUND, at("09T16:00"), limit=limit)

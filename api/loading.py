@@ -78,9 +78,11 @@ def load_file(
     InputError
         As `Load.run`, and when the process id cannot be one.
     """
-    load = Load(warehouse, clock, request)
-    if request.process or load.kind != "events":
+    if request.process:
         _check_process(request)
+    load = Load(warehouse, clock, request)
+    if not request.process and load.kind != "events":
+        raise InputError(f"{request.shown_name}: name the process that it belongs to (--process)")
     begun = clock.now()
 
     def loading(done: int, total: int) -> None:
@@ -111,8 +113,6 @@ def load_file(
 
 
 def _check_process(request: LoadRequest) -> None:
-    if not request.process:
-        raise InputError(f"{request.shown_name}: name the process that it belongs to (--process)")
     try:
         ProcessDefinition(id=request.process, object_type=request.object_type)
     except ValueError:

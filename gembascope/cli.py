@@ -16,7 +16,10 @@ from typer.core import TyperCommand, TyperGroup
 from kernel.errors import GembascopeError, exit_code
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("gembascope.commands.demo", "Make a retailer's logs, load them, say what they show, and serve them."),
+    "demo": (
+        "gembascope.commands.demo",
+        "Make a retailer for whom some things go wrong, load its logs, say what there is to see, and serve it.",
+    ),
     "catalogue": (
         "gembascope.commands.catalogue",
         "The processes of retail that are shipped, to take over and to change.",

@@ -16,6 +16,7 @@ from api.permissions import NEEDS as API_NEEDS
 from api.permissions import Addresses
 from dashboards.cache import Reader
 from dashboards.permissions import NEEDS as PAGES_NEED
+from dashboards.scenes import Claim, Scene
 from gembascope.operations import operations
 from gembascope.serving import build_app
 from gembascope.workspace import LocalWorkspace
@@ -65,7 +66,9 @@ def app(
     for name in ("returns", "orders", "invoices"):
         write_process(opened.views.processes.folder, ProcessDefinition(id=name, object_type=f"case:{name}"))
     known = operations(opened, people.state)
-    return build_app(opened, settings, Reader(opened.views), people, local_token=LOCAL, working_on=known)
+    scene = Scene("Scene", Claim.FOUND, "It was found.", "A rule found it.", "/map", "The map", ())
+    reader = Reader(opened.views)
+    return build_app(opened, settings, reader, people, local_token=LOCAL, working_on=known, scenes=[scene])
 
 
 def ask(app: Any, method: str, path: str, headers: dict[str, str]) -> httpx.Response:

@@ -220,7 +220,7 @@ def test_a_client_that_goes_away_leaves_no_file_behind(app: Any) -> None:
 
 
 def test_a_load_with_wrong_options_does_not_begin(api: httpx.Client) -> None:
-    problem(api.post("/ingest", params={"options": "{}"}, content=b""), 422, "input")
+    problem(api.post("/ingest", params={"options": '{"process": 5}'}, content=b""), 422, "input")
     problem(api.post("/ingest", params={"options": '{"process":"p","pseudonymise_actors":true}'}), 422, "input")
     problem(api.post("/ingest", content=b""), 422, "input")
     problem(api.get("/quarantine", params={"limit": 0}), 422, "input")

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser.visiting import Look
 from playwright.sync_api import Locator, Page, expect
 from running_service import GEMBASCOPE, environment, run
@@ -65,7 +66,7 @@ def served_demo(home: Path) -> Iterator[Demo]:
             for line in process.stdout:
                 if told := re.match(r"(\w+) (?:proposes|approves), with the password (\S+)", line):
                     passwords[told[1]] = told[2]
-                if told := re.match(r"Open (http://\S+) ", line):
+                if told := re.match(r"Open (http://\S+)/tour ", line):
                     address = told[1]
                     break
             assert address is not None, "the demo did not start; its reason is above"
@@ -173,6 +174,21 @@ def test_two_people_go_from_the_red_number_to_the_proven_recovery_in_five_clicks
         expect(olivia.locator(f'#map g.node[aria-label^="{step}"]')).to_have_count(1)
     said = run(demo.home, "audit", "verify")
     assert said.returncode == 0, said.stderr + said.stdout
+
+
+def test_the_tour_leads_to_five_pages(demo: Demo, visit: Callable[[str, Look], Page]) -> None:
+    page = visit(demo.address, Look(scheme="dark", width=390, height=844))
+    page.goto("/tour")
+    scenes = page.locator(".scene")
+    expect(scenes).to_have_count(5)
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [found["id"] for found in violations] == []
+    addresses = [link.get_attribute("href") or "" for link in scenes.locator("a.go").all()]
+    assert len(addresses) == 5
+    for address in addresses:
+        page.goto(address)
+        expect(page.locator("#page .card, #page .grid-box").first).to_be_visible(timeout=SLOW_MS)
+        expect(page.locator(".problem")).to_have_count(0)
 
 
 def test_the_engine_of_the_demo_takes_what_is_signed_with_its_secret_alone(demo: Demo) -> None:

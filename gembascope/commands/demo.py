@@ -40,7 +40,7 @@ def demo_(
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages afterwards.")] = True,
     events: Annotated[
         int, typer.Option(help="About how many events of the retailer.", min=100, max=20_000_000)
-    ] = 230_000,
+    ] = 190_000,
     seed: Annotated[int, typer.Option(help="Another seed makes another retailer.", min=0)] = 7,
     host: Host = None,
     port: Port = None,
@@ -57,18 +57,24 @@ def demo_(
     retailer = history.Retailer.of_size(events, seed=seed, scenario=read_scenario(Path("demo")))
     opened = open_workspace(settings)
     try:
-        with progress_bar("the retailer's days") as progress:
-            loaded = history.load_retailer(opened, settings, retailer, progress=progress)
         returns_a_day = max(1, round(events / history.EVENTS_PER_DAILY_RETURN))
         returns = return_to_refund(end=history.END, per_day=returns_a_day, seed=seed)
-        report = history.load_returns(opened, settings, returns)
+        reports: list[Document] = []
+        with progress_bar("the retailer's systems") as progress:
+            loaded = history.load_retailer(
+                opened,
+                settings,
+                retailer,
+                progress=progress,
+                meanwhile=lambda: reports.append(history.load_returns(opened, settings, returns)),
+            )
         truth = loaded.pop("truth")
         scenes = tour(opened, truth, returns.truth, history.folder_of(settings))
         document = {
             "ingest": loaded,
             "log": opened.answer("log", history.ORDER_TO_CASH, {}, {}),
             "truth": truth,
-            "returns": {"ingest": report, "truth": returns.truth},
+            "returns": {"ingest": reports[0], "truth": returns.truth},
             "scenes": [asdict(scene) for scene in scenes],
         }
         if json:

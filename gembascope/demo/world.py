@@ -38,6 +38,8 @@ from simulator.returns_shop import ReturnsShop
 
 log = logging.getLogger("gembascope.demo")
 TURN_S = 1.0
+FIRST, TOLD = timedelta(hours=2), timedelta(minutes=5)
+"""So long after `END` nothing may have been told yet; later, all but the last minutes was."""
 DELAY_S = 2.0
 """How long the engine takes until it begins."""
 PEOPLE: Mapping[str, tuple[Role, str]] = {
@@ -94,9 +96,10 @@ class DemoWorld:
     def __init__(self, settings: Settings, clock: Clock, plan: ReturnsPlan) -> None:
         self._folder = settings.home.expanduser() / "tenants" / settings.tenant
         self._clock = clock
-        since = max(END, clock.now() - timedelta(hours=1))
-        self.shop = ReturnsShop(plan, since=since)
-        self._coming = Coming(self._folder, since=since)
+        now = clock.now()
+        self.shop = ReturnsShop(plan, since=max(END, now - timedelta(hours=1)))
+        # What was due is in the spool within seconds: of what was told before, little is told again.
+        self._coming = Coming(self._folder, since=END if now - END < FIRST else now - TOLD)
         self._secret = _kept(self._folder / SECRET, lambda: b64encode(secrets.token_bytes(32)).decode())
         engine = DemoEngine(signing_key(self._secret, SECRET), clock, self.shop, str(self._folder / TAKEN))
         self._receiver = Receiver(engine, port=0, delay_s=DELAY_S)
@@ -148,8 +151,8 @@ class DemoWorld:
                     log.warning("the demo's shop could not tell its events: %s", error)
                 over.wait(TURN_S)
 
-        self.tell(live)
-        live.drain()  # so that it is live already when trouble is first looked for
+        self._tell_returns(live)
+        live.drain()  # so that they are live already when trouble is first looked for; the rest follows
         thread = threading.Thread(target=feed, name="demo-shop", daemon=True)
         with self.listening():
             thread.start()
@@ -161,11 +164,14 @@ class DemoWorld:
 
     def tell(self, live: LiveIngest) -> None:
         """Tell what happened since the last time."""
+        self._tell_returns(live)
         now = self._clock.now()
-        if events := self.shop.step(now):
-            live.accept(msgspec.json.encode(events))
         while due := self._coming.until(now):
             live.accept(b"[" + b",".join(due) + b"]")
+
+    def _tell_returns(self, live: LiveIngest) -> None:
+        if events := self.shop.step(self._clock.now()):
+            live.accept(msgspec.json.encode(events))
 
 
 def people_of_the_demo(settings: Settings, users: Users) -> list[Person]:

@@ -17,6 +17,6 @@ def examples(count: int) -> int:
 
 
 def stride(every: int) -> int:
-    """Of places at which something is killed, the how-manyth are tried: at less than half of the depth a third of
-    them."""
-    return every if DEPTH >= 0.5 else 3 * every
+    """Of places at which something is killed, the how-manyth are tried: at less than half of the depth a quarter
+    of them."""
+    return every if DEPTH >= 0.5 else 4 * every

@@ -1,4 +1,4 @@
-"""README tells the truth: its commands and folders exist. What it shows of the demo: gembascope/test_demo.py."""
+"""README tells the truth: its commands and folders exist. What it shows of the demo: browser/test_served_demo.py."""
 
 from __future__ import annotations
 

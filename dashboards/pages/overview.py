@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -98,6 +98,7 @@ def _tiles(found: Sequence[Standing], lasting: Sequence[IncidentLine], waiting: 
     nobodys = sum(line.incident.state == "open" for line in lasting)
     mine = sum(one.refusal is None for one in waiting)
     at_stake = _total(one.stake.totals for one in waiting)
+    broken = {line.incident.process for line in lasting}
     return html.Div(
         [
             _tile(
@@ -113,20 +114,20 @@ def _tiles(found: Sequence[Standing], lasting: Sequence[IncidentLine], waiting: 
                 sums(_total(one.summary.value_late for one in found), sum(one.summary.unpriced for one in found))
                 if late
                 else "nothing is late",
-                _worst(found, "late"),
+                _worst(found, "late", broken),
                 bad=late > 0,
             ),
             _tile(
                 "Due soon",
                 count(risky),
                 sums(_total(one.summary.value_at_risk for one in found)) if risky else "nothing is due soon",
-                _worst(found, "at_risk"),
+                _worst(found, "at_risk", broken),
             ),
             _tile(
                 "Every hour costs",
                 per_hour(_total(one.summary.lost_per_hour for one in found)).removesuffix(" per hour"),
                 "for what is late and has a price",
-                _worst(found, "late"),
+                _worst(found, "late", broken),
             ),
             _tile(
                 "Incidents",
@@ -159,13 +160,15 @@ def _tile(label: str, value: str, note: str, address: str, *, bad: bool = False)
     )
 
 
-def _worst(found: Sequence[Standing], standing: str) -> str:
-    """Where the number of a tile leads: to the promise that has the most of it."""
+def _worst(found: Sequence[Standing], standing: str, broken: Collection[str]) -> str:
+    """Where the number of a tile leads: to the promise that has the most of it, where it is known what broke before
+    where it is not."""
     if not found:
         return "/sla"
 
-    def weight(one: Standing) -> int:
-        return one.summary.late_now if standing == "late" else one.summary.cases[SlaState.AT_RISK]
+    def weight(one: Standing) -> tuple[bool, int]:
+        number = one.summary.late_now if standing == "late" else one.summary.cases[SlaState.AT_RISK]
+        return number > 0 and one.process.id in broken, number
 
     worst = max(found, key=weight)
     return link("/sla", PageState(process=worst.process.id, promise=worst.promise.name, standing=standing))

@@ -1,25 +1,18 @@
-"""The demo loads both logs, as any other file is loaded; what comes later has the same form; its tour is true."""
+"""The demo loads both logs, as any other file is loaded; what comes later has the same form."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from dashboards.url_state import parse
-from gembascope.catalogue import read_shipped
 from gembascope.demo.coming import COMING, Coming
-from gembascope.demo.history import DAYS, END, Retailer, load_retailer, load_returns, loaded_returns
+from gembascope.demo.history import END, Retailer, load_retailer, load_returns, loaded_returns
 from gembascope.workspace import LocalWorkspace
 from kernel.attributes import encode
 from kernel.clock import Clock
@@ -34,8 +27,6 @@ from simulator.returns_shop import canonical
 from simulator.world.times import instant_us
 
 TENANT = "demo-returns"
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-README_BLOCKS = re.findall(r"```\n(.*?)```", README, flags=re.DOTALL)
 STORED = Query(
     "stored_returns",
     "SELECT source_event_id, source, activity, occurred_at, actor, toString(actor_kind) AS actor_kind, "
@@ -165,87 +156,3 @@ def test_what_is_told_later_is_kept_and_nothing_is_lost_between(
     with pytest.raises(SettingsError, match="is damaged: remove the home"):
         Coming(folder, since=END)
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Commands on one home, in processes of their own: what each prints."""
-    home = tmp_path_factory.mktemp("command") / "home"
-
-    def run(*words: str) -> str:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GEMBASCOPE_")}
-        asked = [sys.executable, "-m", "gembascope.cli", *words, "--home", str(home)]
-        env = kept | {"COLUMNS": "118"}
-        return subprocess.run(asked, capture_output=True, text=True, env=env, timeout=240, check=True).stdout
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def printed(command: Callable[..., str]) -> str:
-    """What the demo prints, as large as it is by itself."""
-    return command("demo", "--no-serve")
-
-
-@pytest.fixture(scope="module")
-def demo(command: Callable[..., str], printed: str) -> Any:
-    """What it knows of itself, asked a second time: then nothing is made or loaded again."""
-    found = json.loads(command("demo", "--no-serve", "--json"))
-    assert found["ingest"]["already_loaded_at"] is not None
-    assert printed.startswith("A simulated retailer: ")
-    return found
-
-
-def test_the_readme_shows_what_it_prints(printed: str) -> None:
-    shown = next(block for block in README_BLOCKS if block.startswith("A simulated retailer"))
-
-    def lines(text: str) -> list[str]:
-        return [re.sub(r"loaded in \d+ s", "loaded in … s", line).rstrip() for line in text.splitlines()]
-
-    serving = re.compile(r"Open http|(olivia proposes|petra approves), with the password ")
-    assert lines(printed) == [line for line in lines(shown) if not serving.match(line)]
-
-
-def test_the_command_loads_both_logs(command: Callable[..., str], demo: Any) -> None:
-    returns, ingest = demo["returns"], demo["ingest"]
-    assert 200_000 < ingest["stored"] + returns["ingest"]["received"] < 500_000
-    assert (ingest["quarantined"], ingest["refused"], ingest["conflicts"]) == (0, 0, 0)
-    assert returns["ingest"]["received"] == returns["truth"]["counts"]["events"] > 300
-    log = json.loads(command("log", RETURN_TO_REFUND, "--json"))
-    assert (log["cases"], log["events"]) == (returns["truth"]["counts"]["returns"], returns["ingest"]["received"])
-    checked = json.loads(command("check", "--json"))
-    assert checked["problems"] == []
-    assert set(checked["processes"]) == {*read_shipped().catalogue.processes, "remediation"}
-    assert checked["counts"] == {kind: len(checked[kind]) for kind in checked["counts"]}
-
-
-def test_the_tour_tells_the_truth(command: Callable[..., str], demo: Any) -> None:
-    """The figures of each scene are those of what was planted, and each link is an address of a page."""
-    scenes = demo["scenes"]
-    assert [scene["claim"] for scene in scenes] == ["found", "planted", "found", "planted", "silent"]
-    said = [scene["sentence"] for scene in scenes]
-    faults = {fault["kind"]: fault for fault in demo["truth"]["faults"]}
-    dead = faults["webhook_dead"]
-    asked = ("cases", "order-to-cash", "--activity", "Payment authorised", "--since", dead["start"], "--limit", "1000")
-    placed = {row["case"]: row["start"] for row in json.loads(command(*asked, "--json"))["cases"]}
-    struck = {one["id"]: placed[one["id"]] for one in dead["affected"] if one["id"] in placed}
-    # A person looked at some first, and one may have been paid less than a quarter of an hour before the end.
-    assert len(struck) - 3 <= int(re.findall(r"(\d+) paid orders", said[0])[0]) <= len(struck)
-    noticed = re.findall(r"Noticed at (\d\d:\d\d)", said[0])[0]
-    late = on_the_day_of(min(map(datetime.fromisoformat, struck.values())), noticed)
-    assert timedelta(minutes=15) <= late <= timedelta(minutes=75), "the ERP tells of something every hour, if not more"
-    assert f"to {len(faults['oversell']['affected'])} customers" in said[1]
-    assert said[2].startswith(f"{demo['returns']['truth']['finding']['cases']} refunds")
-    lay = [one for one in faults["carrier_backlog"]["affected"] if datetime.fromisoformat(one["at"]) <= END]
-    assert said[3].startswith(f"{len(lay)} parcels that harbor-parcel took over on {DAYS // 7 + 1} Mondays")
-    assert said[4].endswith("the rule found nothing.")
-    for scene in scenes:
-        page, _, query = scene["link"].partition("?")
-        assert page in ("/cases", "/map", "/incidents")
-        assert parse(query).chosen is not None
-
-
-def on_the_day_of(first: datetime, clock: str) -> timedelta:
-    """How long after an instant clocks show this for the first time."""
-    hour, minute = map(int, clock.split(":"))
-    return (first.replace(hour=hour, minute=minute, second=59) - first) % timedelta(days=1)

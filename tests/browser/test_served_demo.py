@@ -1,4 +1,5 @@
-"""The whole loop at the real demo: two people go from the red number to the proven recovery, in five clicks."""
+"""The demo as it is served: what it prints, what its tour says, and the whole loop, in which two people go from the red
+number to the proven recovery in five clicks."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ from browser.visiting import Look
 from playwright.sync_api import Locator, Page, expect
 from running_service import GEMBASCOPE, environment, run
 
+from gembascope.catalogue import read_shipped
+from gembascope.demo.history import DAYS, END
 from orchestration_hooks.envelope import TRIGGER_TYPE
 from orchestration_hooks.signatures import signed_headers, signing_key
 
 pytestmark = pytest.mark.browser
 FOLDER = Path("tenants", "local")
+README = Path(__file__).resolve().parents[2] / "README.md"
 SLOW_MS = 120_000
 """The shop, the engine and the runs each take their turns; a busy machine takes its time."""
 
@@ -36,6 +40,17 @@ class Demo:
     address: str
     home: Path
     passwords: dict[str, str]
+    printed: list[str]
+
+    def kept(self, name: str) -> Any:
+        """What its home remembers under this name."""
+        return json.loads((self.home / FOLDER / name).read_text(encoding="utf-8"))
+
+    def ask(self, *words: str) -> Any:
+        """What a command answers, as JSON."""
+        ended = run(self.home, *words, "--json")
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
 
     def taken(self) -> list[dict[str, Any]]:
         """The triggers that the demo's engine verified and took, each with how often it came."""
@@ -57,20 +72,22 @@ class Clicks:
 
 @contextmanager
 def served_demo(home: Path) -> Iterator[Demo]:
-    """The command of the demo, on a small log, in a process of its own."""
-    command = [*GEMBASCOPE, "demo", "--events", "15000", "--port", "0", "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+    """The command of the demo, in a process of its own."""
+    command = [*GEMBASCOPE, "demo", "--port", "0", "--home", str(home)]
+    env = environment() | {"COLUMNS": "118"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:
             assert process.stdout is not None
-            passwords, address = {}, None
+            passwords, address, printed = {}, None, []
             for line in process.stdout:
+                printed.append(line.rstrip())
                 if told := re.match(r"(\w+) (?:proposes|approves), with the password (\S+)", line):
                     passwords[told[1]] = told[2]
                 if told := re.match(r"Open (http://\S+)/tour ", line):
                     address = told[1]
                     break
             assert address is not None, "the demo did not start; its reason is above"
-            yield Demo(address, home, passwords)
+            yield Demo(address, home, passwords, printed)
         finally:
             process.terminate()
             process.wait(60)
@@ -100,6 +117,71 @@ def tile(page: Page, label: str) -> Locator:
 
 def number(page: Page, label: str) -> int:
     return int(re.sub(r"\D", "", tile(page, label).locator(".tile-value").inner_text()))
+
+
+def test_the_readme_shows_what_it_prints(demo: Demo) -> None:
+    blocks = re.findall(r"```\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    shown = next(block for block in blocks if block.startswith("A simulated retailer"))
+
+    def told(lines: list[str]) -> list[str]:
+        """What is the same each time: passwords, the port and how long it took are not."""
+        return [re.sub(r"loaded in \d+ s|(?<=password )\S+|127\.0\.0\.1:\d+", "…", line) for line in lines]
+
+    assert told(demo.printed) == told(shown.splitlines())
+
+
+def test_it_loads_both_logs_and_the_whole_catalogue(demo: Demo) -> None:
+    ingest = demo.kept("demo-retailer.json")["ingest"]
+    returns = demo.ask("log", "return-to-refund")
+    assert 150_000 < ingest["stored"] + returns["events"] < 500_000
+    assert (ingest["quarantined"], ingest["refused"], ingest["conflicts"]) == (0, 0, 0)
+    checked = demo.ask("check")
+    assert checked["problems"] == []
+    assert set(checked["processes"]) == {*read_shipped().catalogue.processes, "remediation"}
+    assert checked["counts"] == {kind: len(checked[kind]) for kind in checked["counts"]}
+
+
+def test_the_tour_tells_the_truth(demo: Demo) -> None:
+    """The figures of each scene are those of what was planted."""
+    scenes = demo.kept("demo-tour.json")
+    assert [scene["claim"] for scene in scenes] == ["found", "planted", "found", "planted", "silent"]
+    said = [scene["sentence"] for scene in scenes]
+    faults = {fault["kind"]: fault for fault in demo.kept("demo-retailer.json")["truth"]["faults"]}
+    dead = faults["webhook_dead"]
+
+    def placed(activity: str) -> dict[str, datetime]:
+        asked = ("cases", "order-to-cash", "--activity", activity, "--since", dead["start"], "--limit", "1000")
+        return {row["case"]: datetime.fromisoformat(row["start"]) for row in demo.ask(*asked)["cases"]}
+
+    paid, held = placed("Payment authorised"), placed("Order put on hold")
+    struck = {one["id"]: paid[one["id"]] for one in dead["affected"] if one["id"] in paid and one["id"] not in held}
+    due = [case for case, at in struck.items() if at < datetime.fromisoformat(dead["end"]) - timedelta(minutes=16)]
+    assert int(re.findall(r"(\d+) paid orders", said[0])[0]) == len(due) > 10
+    hour, minute = re.findall(r"Noticed at (\d\d):(\d\d)", said[0])[0]
+    first = min(struck.values())
+    late = (first.replace(hour=int(hour), minute=int(minute), second=59) - first) % timedelta(days=1)
+    assert timedelta(minutes=15) <= late <= timedelta(minutes=75), "the ERP tells of something every hour, if not more"
+    assert "the first customer complained at" in said[0]
+    assert f"to {len(faults['oversell']['affected'])} customers" in said[1]
+    assert re.match(r"\d+ refunds over [\d,.]+ EUR were never sent to payments", said[2])
+    lay = [one for one in faults["carrier_backlog"]["affected"] if datetime.fromisoformat(one["at"]) <= END]
+    assert said[3].startswith(f"{len(lay)} parcels that harbor-parcel took over on {DAYS // 7 + 1} Mondays")
+    assert said[4].endswith("the rule found nothing.")
+
+
+def test_the_tour_leads_to_five_pages(demo: Demo, visit: Callable[[str, Look], Page]) -> None:
+    page = visit(demo.address, Look(scheme="dark", width=390, height=844))
+    page.goto("/tour")
+    scenes = page.locator(".scene")
+    expect(scenes).to_have_count(5)
+    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [found["id"] for found in violations] == []
+    addresses = [link.get_attribute("href") or "" for link in scenes.locator("a.go").all()]
+    assert len(addresses) == 5
+    for address in addresses:
+        page.goto(address)
+        expect(page.locator("#page .card, #page .grid-box").first).to_be_visible(timeout=SLOW_MS)
+        expect(page.locator(".problem")).to_have_count(0)
 
 
 def test_two_people_go_from_the_red_number_to_the_proven_recovery_in_five_clicks(
@@ -152,7 +234,7 @@ def test_two_people_go_from_the_red_number_to_the_proven_recovery_in_five_clicks
     [taken] = demo.taken()
     assert (taken["came"], taken["done"]) == (1, 1)
     assert taken["data"]["workflow"] == "resend-refunds"
-    total = sum(round(100 * float(case["amount"])) for case in taken["data"]["cases"])
+    total = sum(round(100 * float(case["amount"] or 0)) for case in taken["data"]["cases"])
     assert asked.startswith("EUR ")
     assert abs(total / 100 - float(re.sub(r"[^\d.]", "", asked.split(",  ")[0]))) < 1
 
@@ -174,21 +256,6 @@ def test_two_people_go_from_the_red_number_to_the_proven_recovery_in_five_clicks
         expect(olivia.locator(f'#map g.node[aria-label^="{step}"]')).to_have_count(1)
     said = run(demo.home, "audit", "verify")
     assert said.returncode == 0, said.stderr + said.stdout
-
-
-def test_the_tour_leads_to_five_pages(demo: Demo, visit: Callable[[str, Look], Page]) -> None:
-    page = visit(demo.address, Look(scheme="dark", width=390, height=844))
-    page.goto("/tour")
-    scenes = page.locator(".scene")
-    expect(scenes).to_have_count(5)
-    violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [found["id"] for found in violations] == []
-    addresses = [link.get_attribute("href") or "" for link in scenes.locator("a.go").all()]
-    assert len(addresses) == 5
-    for address in addresses:
-        page.goto(address)
-        expect(page.locator("#page .card, #page .grid-box").first).to_be_visible(timeout=SLOW_MS)
-        expect(page.locator(".problem")).to_have_count(0)
 
 
 def test_the_engine_of_the_demo_takes_what_is_signed_with_its_secret_alone(demo: Demo) -> None:

@@ -235,8 +235,9 @@ def test_two_people_go_from_the_red_number_to_the_proven_recovery_in_five_clicks
     assert (taken["came"], taken["done"]) == (1, 1)
     assert taken["data"]["workflow"] == "resend-refunds"
     total = sum(round(100 * float(case["amount"] or 0)) for case in taken["data"]["cases"])
-    assert asked.startswith("EUR ")
-    assert abs(total / 100 - float(re.sub(r"[^\d.]", "", asked.split(",  ")[0]))) < 1
+    shown = re.match(r"EUR ([\d,]*\d(?:\.\d+)?)", asked)  # what is not priced may stand behind it
+    assert shown is not None, asked
+    assert abs(total / 100 - float(shown[1].replace(",", ""))) < 1
 
     olivia.goto(f"/incident?incident={incident[1]}")
     expect(olivia.locator(".state")).to_have_text("Resolved", timeout=SLOW_MS)

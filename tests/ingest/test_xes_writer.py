@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,7 +100,9 @@ _traces = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=max(30, examples(150)), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(traces=_traces, compress=st.booleans())
 def test_what_is_written_reads_back_equal(
     tmp_path: Path, traces: list[tuple[str, dict[str, Any], list[dict[str, Any]]]], compress: bool

@@ -69,7 +69,7 @@ def demo_(
                 meanwhile=lambda: reports.append(history.load_returns(opened, settings, returns)),
             )
         truth = loaded.pop("truth")
-        scenes = tour(opened, truth, returns.truth, history.folder_of(settings))
+        scenes = tour(opened, truth, history.folder_of(settings))
         document = {
             "ingest": loaded,
             "log": opened.answer("log", history.ORDER_TO_CASH, {}, {}),

@@ -22,6 +22,7 @@ import polars as pl
 from api.loading import IngestOptions
 from gembascope.catalogue import adopt, read_shipped
 from gembascope.demo.coming import keep_coming
+from gembascope.demo.keeping import remember, remembered
 from gembascope.workspace import Workspace
 from ingest.mapping import Mapping
 from kernel.clock import SystemClock
@@ -138,16 +139,15 @@ def load_retailer(
     _install(settings, processes)
     made = folder / MADE
     if made.exists():
-        kept: Document = _read(made, dict[str, Any])
-        if kept["retailer"] != retailer.known_by():
+        kept: _Made = remembered(made, _Made)
+        if kept.retailer != retailer.known_by():
             raise SettingsError(
-                f"the home {settings.home} holds the demo's retailer with {_words(kept['retailer'])}, not with "
+                f"the home {settings.home} holds the demo's retailer with {_words(kept.retailer)}, not with "
                 f"{_words(retailer.known_by())}: choose another --home, or remove that one"
             )
         if meanwhile is not None:
             meanwhile()
-        report: Document = kept["ingest"]
-        return report | {"already_loaded_at": kept["loaded_at"], "truth": kept["truth"]}
+        return kept.ingest | {"already_loaded_at": kept.loaded_at, "truth": kept.truth}
     with tempfile.TemporaryDirectory(prefix="gembascope-demo-") as scratch:
         path = Path(scratch) / "retailer.ndjson"
         if meanwhile is None:
@@ -160,8 +160,7 @@ def load_retailer(
                 truth = being_made.result()
         fresh = opened.ingest(path, IngestOptions(file_name=path.name), progress)
     loaded_at = SystemClock().now().isoformat().replace("+00:00", "Z")
-    document = {"retailer": retailer.known_by(), "ingest": fresh, "loaded_at": loaded_at, "truth": truth}
-    _replaced(made, document)
+    remember(made, _Made(retailer.known_by(), fresh, loaded_at, truth))
     return fresh | {"truth": truth}
 
 
@@ -188,7 +187,7 @@ def load_returns(opened: Workspace, settings: Settings, made: ReturnsLog) -> Doc
         report = opened.ingest(path, options)
     plan = made.plan
     kept = {"end": plan.end.isoformat(), "days": plan.days, "per_day": plan.per_day, "seed": plan.seed}
-    _replaced(folder_of(settings) / PLAN, kept)
+    remember(folder_of(settings) / PLAN, kept)
     return report
 
 
@@ -211,8 +210,17 @@ def loaded_returns(settings: Settings) -> ReturnsPlan | None:
     path = folder_of(settings) / PLAN
     if not path.exists():
         return None
-    kept = _read(path, _Plan)
+    kept = remembered(path, _Plan)
     return ReturnsPlan(kept.end, kept.days, kept.per_day, kept.seed)
+
+
+class _Made(msgspec.Struct):
+    """Which retailer was loaded, what became of it, when by the machine's clock, and what was planted."""
+
+    retailer: dict[str, Any]
+    ingest: Document
+    loaded_at: str
+    truth: Document
 
 
 class _Plan(msgspec.Struct):
@@ -225,23 +233,6 @@ class _Plan(msgspec.Struct):
 def folder_of(settings: Settings) -> Path:
     """Where the home keeps what the demo has to remember."""
     return settings.home.expanduser() / "tenants" / settings.tenant
-
-
-def _read(path: Path, form: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=form)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
-    except (msgspec.MsgspecError, ValueError, KeyError):
-        raise SettingsError(
-            f"{path} is damaged: remove it and run gembascope demo again, which loads nothing twice"
-        ) from None
-
-
-def _replaced(path: Path, content: Document) -> None:
-    partial = path.with_suffix(".tmp")
-    partial.write_bytes(msgspec.json.encode(content))
-    partial.replace(path)
 
 
 def _words(known: dict[str, Any]) -> str:

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import msgspec
 import polars as pl
 
 from dashboards.scenes import Claim, Scene
 from gembascope.demo.history import END, ORDER_TO_CASH
+from gembascope.demo.keeping import remember, remembered
 from gembascope.workspace import Workspace
 from kernel.attributes import decode
-from kernel.errors import SettingsError
 from mining.answers import Document
 from simulator.retailer import RETURN_TO_REFUND
 from simulator.world.retailer import CARRIERS
 
 COMPLAINTS = "customer-complaint"
 STOCK = "inventory-synchronisation"
-RULE = "orders_missing_in_erp"
+MISSING, UNPAID = "orders_missing_in_erp", "refund_not_confirmed"
+"""Rules of the demo's retailer."""
 TO_ERP, DELIVERY = "in the ERP within 30 minutes of payment", "delivered by the promised date"
 TOUR = "demo-tour.json"
 Words = dict[str, list[str]]
@@ -35,31 +35,22 @@ SAME_DAY = timedelta(hours=4)
 """From an instant at the head office's midnight to one of the same date in UTC."""
 
 
-def tour(opened: Workspace, truth: Document, returns: Document, folder: Path) -> list[Scene]:
-    """The scenes; computed once for a home, which keeps them in `folder`. `truth` and `returns`: what is known of the
-    two logs."""
+def tour(opened: Workspace, truth: Document, folder: Path) -> list[Scene]:
+    """The scenes; computed once for a home, which keeps them in `folder`. `truth`: what was planted."""
     path = folder / TOUR
     if path.exists():
-        return _kept(path)
+        kept: list[Scene] = remembered(path, list[Scene])
+        return kept
     faults: dict[str, Document] = {fault["kind"]: fault for fault in truth["faults"]}
     scenes = [
         _webhook(opened, faults["webhook_dead"]),
         _oversell(faults["oversell"], faults["negative_stock"]),
-        _refunds(returns),
+        _refunds(opened),
         _mondays(opened, faults["carrier_backlog"]),
         _silent(opened, faults["holiday_peak"], faults["quiet_shop"]),
     ]
-    partial = path.with_suffix(".tmp")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(scenes), indent=2))
-    partial.replace(path)
+    remember(path, scenes)
     return scenes
-
-
-def _kept(path: Path) -> list[Scene]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Scene])
-    except (OSError, msgspec.MsgspecError):
-        raise SettingsError(f"{path} is damaged: remove it and run gembascope demo again") from None
 
 
 # 1. The webhook --------------------------------------------------------------------------------------------------
@@ -71,19 +62,18 @@ def _webhook(opened: Workspace, fault: Document) -> Scene:
     window = {"since": [_written(since - timedelta(hours=1))], "until": [_written(until)]}
     missing = {row["case_id"] for row in noticed}
     orders = opened.case_attributes(ORDER_TO_CASH, window).filter(pl.col("case").is_in(missing))
-    written = opened.answer(
-        "cases", COMPLAINTS, window | {"case_attr": ["category=no_confirmation"]}, {"limit": "1000"}
-    )
-    first = min((_instant(row["start"]) for row in written["cases"]), default=None)
+    unconfirmed = window | {"case_attr": ["category=no_confirmation"]}
+    written = opened.answer("cases", COMPLAINTS, unconfirmed, {"order": "oldest", "limit": "1"})["cases"]
+    first = _instant(written[0]["start"]) if written else None
     found = f"Noticed at {_clock(min(_instant(row['found_at']) for row in noticed))}" if noticed else "Not noticed"
     complained = f"the first customer complained at {_clock(first)}" if first else "no customer complained"
     return Scene(
         "The shop's webhook to the ERP was dead overnight",
         Claim.FOUND if noticed else Claim.PLANTED,
         f"From {_moment(since)} the shop's orders did not reach the ERP: {len(missing)} paid orders "
-        f"worth {_money(orders)} were missing there. {found}; {complained}.",
-        f"The rule {RULE} asks of every paid order whether the ERP has it. The ERP went on telling of others: so the "
-        "orders were missing, and not the ERP silent. Both times are computed from the log.",
+        f"worth {_money(orders, 'order_value')} were missing there. {found}; {complained}.",
+        f"The rule {MISSING} asks of every paid order whether the ERP has it. The ERP went on telling of others: so "
+        "the orders were missing, and not the ERP silent. Both times are computed from the log.",
         _link(
             "cases",
             ORDER_TO_CASH,
@@ -97,21 +87,22 @@ def _webhook(opened: Workspace, fault: Document) -> Scene:
 def _noticed(opened: Workspace, since: datetime, until: datetime) -> list[Document]:
     """What the rule would have found, each case once; the first to the minute, by ever smaller steps before it was
     first found."""
-    by_hour = {row["case_id"]: row for row in _found(opened, until, until, "1h")}
-    found = list((by_hour | {row["case_id"]: row for row in _found(opened, since, until, "1h")}).values())
+    by_hour = {row["case_id"]: row for row in _found(opened, MISSING, until, until, "1h")}
+    found = list((by_hour | {row["case_id"]: row for row in _found(opened, MISSING, since, until, "1h")}).values())
     for step, every in ((timedelta(hours=1), "10m"), (timedelta(minutes=10), "1m")):
         if not found:
             break
         first = min(_instant(row["found_at"]) for row in found)
-        earlier = _found(opened, max(since, first - step), first, every)
+        earlier = _found(opened, MISSING, max(since, first - step), first, every)
         known = {row["case_id"]: row for row in earlier}
         found = [known.pop(row["case_id"], row) for row in found] + list(known.values())
     return found
 
 
-def _found(opened: Workspace, since: datetime, until: datetime, every: str) -> list[Document]:
+def _found(opened: Workspace, rule: str, since: datetime, until: datetime, every: str) -> list[Document]:
+    """What a rule would have found of cases, asked so often."""
     asked = {"since": since.isoformat(), "until": until.isoformat(), "every": every}
-    answer = opened.post(f"/api/v1/rules/{RULE}/backtest", asked, moves=False)
+    answer = opened.post(f"/api/v1/rules/{rule}/backtest", asked, moves=False)
     return [row for row in answer["found"] if row["case_id"]]
 
 
@@ -145,16 +136,17 @@ def _oversell(oversold: Document, doubled: Document) -> Scene:
 # 3. The refunds --------------------------------------------------------------------------------------------------
 
 
-def _refunds(returns: Document) -> Scene:
-    found = returns["finding"]
+def _refunds(opened: Workspace) -> Scene:
+    stuck = {row["case_id"] for row in _found(opened, UNPAID, END, END, "1h")}
+    returns = opened.case_attributes(RETURN_TO_REFUND, {"state": ["open"]}).filter(pl.col("case").is_in(stuck))
     return Scene(
         "Refunds are stuck, and a second person approves the remedy",
-        Claim.FOUND,
-        f"{found['cases']} refunds over {_sums(found['value'])} were never sent to payments: olivia previews and "
-        "proposes, petra approves, and the payments come in while you look.",
-        "They are authorised, and nobody approves what they proposed themselves. Before anything is sent, and after "
-        "every wait, each refund is "
-        "looked at again; what was paid meanwhile is left out.",
+        Claim.FOUND if stuck else Claim.PLANTED,
+        f"{len(stuck)} refunds over {_money(returns, 'refund_amount')} were never sent to payments: olivia previews "
+        "and proposes, petra approves, and the payments come in while you look.",
+        f"The rule {UNPAID} finds them: they are authorised, and payments told of others since. Nobody approves what "
+        "they proposed themselves. Before anything is sent, and after every wait, each refund is looked at again; what "
+        "was paid meanwhile is left out.",
         "/incidents",
         "What broke, and who has it",
         (RETURN_TO_REFUND,),
@@ -217,13 +209,14 @@ def _silent(opened: Workspace, peak: Document, quiet: Document) -> Scene:
     ended = min(_instant(quiet["end"]), END)
     sold = _orders(opened, closed, ended - closed, store)
     before = _orders(opened, closed - week, ended - closed, store)
-    alarms = len(_found(opened, since, ended, "1d"))
+    alarms = len(_found(opened, MISSING, since, ended, "1d"))
     first, last, shut = since + SAME_DAY, until - SAME_DAY, closed + SAME_DAY
     return Scene(
         "A holiday peak and a closed shop: silent, and why",
-        Claim.SILENT,
+        Claim.FOUND if alarms else Claim.SILENT,
         f"From {first:%-d} to {last:%-d %B} {times:.1f} times the usual orders came, and from {shut:%-d %B} on the "
-        f"store {store} sold {_pieces(sold)}, after {before} orders the week before: the rule found {_pieces(alarms)}.",
+        f"store {store} sold {_pieces(sold)}, after {before} orders the week before: asked every day, the rule found "
+        f"{_pieces(alarms)}.",
         "Rules ask of each order whether its next step came, and not how many orders there are: of these "
         f"{_share(None if late is None else 1 - late)} were in the ERP in time. A closed "
         "store is not a silent source while the tills of others tell.",
@@ -278,11 +271,12 @@ def _sums(sums: Mapping[str, Any]) -> str:
     return " and ".join(f"{Decimal(value):,.2f} {currency}" for currency, value in sorted(sums.items())) or "no price"
 
 
-def _money(orders: pl.DataFrame) -> str:
+def _money(cases: pl.DataFrame, amount: str) -> str:
+    """The sums of an attribute of cases; those without one are left out."""
     sums: dict[str, Decimal] = {}
-    for text in orders["attributes"]:
+    for text in cases["attributes"]:
         attributes = decode(text)
-        if attributes.get("order_value"):
+        if attributes.get(amount):
             currency = attributes.get("currency", "")
-            sums[currency] = sums.get(currency, Decimal()) + Decimal(attributes["order_value"])
+            sums[currency] = sums.get(currency, Decimal()) + Decimal(attributes[amount])
     return _sums(sums)

@@ -22,6 +22,7 @@ import msgspec
 
 from gembascope.demo.coming import Coming
 from gembascope.demo.history import END
+from gembascope.demo.keeping import replace_text
 from gembascope.operations import Operations
 from ingest.live import LiveIngest
 from kernel.access import Grant, Role
@@ -123,14 +124,14 @@ class DemoWorld:
             text = _CONNECTION.format(name=name, what=what, port=self._receiver.port, path=path, secret=secret)
             file = connections / f"{name}.yaml"
             if not file.exists() or file.read_text(encoding="utf-8").startswith(MARK):
-                _replaced(file, text)
+                replace_text(file, text)
         playbook = self._folder / "playbooks" / "refund_stuck.yaml"
         if not playbook.exists():
             playbook.parent.mkdir(parents=True, exist_ok=True)
             shipped = (SHIPPED / "refund_stuck.yaml").read_text(encoding="utf-8")
             for usual, here in IN_THE_DEMO:
                 shipped = shipped.replace(usual, here)
-            _replaced(playbook, shipped)
+            replace_text(playbook, shipped)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -209,9 +210,3 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
         with os.fdopen(handle, "w", encoding="utf-8") as sink:
             sink.write(text)
         return text
-
-
-def _replaced(path: Path, text: str) -> None:
-    partial = path.with_suffix(".tmp")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -21,6 +21,7 @@ from kernel.errors import DefinitionError
 from kernel.identity.tokens import pepper
 from kernel.identity.users import called
 from kernel.owners import Owners
+from kernel.secrets import Secrets
 from kernel.settings import Settings
 from kernel.state.database import State
 from orchestration_hooks.alerts.alerter import Alerter
@@ -34,7 +35,6 @@ from orchestration_hooks.http_effects import HttpEffects
 from orchestration_hooks.library import read_playbooks
 from orchestration_hooks.outward import Outward, answered
 from orchestration_hooks.playbook import Playbook
-from orchestration_hooks.secrets import Secrets
 from orchestration_hooks.tools import Tools
 from orchestration_hooks.triggering import Composer
 

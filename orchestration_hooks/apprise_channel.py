@@ -17,10 +17,10 @@ import msgspec
 from kernel.addresses import host_and_port
 from kernel.egress import Egress
 from kernel.errors import EgressError
+from kernel.secrets import Secrets
 from orchestration_hooks.apprise_child import Order, Places, Report
 from orchestration_hooks.connections import Apprise
 from orchestration_hooks.effects import Message, Outcome, Result
-from orchestration_hooks.secrets import Secrets
 
 KIND_OF_SEVERITY = {"low": "info", "medium": "warning", "high": "warning", "critical": "failure"}
 KEPT_OF_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")

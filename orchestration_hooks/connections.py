@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from kernel.addresses import host_and_port
 from kernel.definitions import read_definition, suggestion
 from kernel.errors import DefinitionError, NotFound, Problem
-from orchestration_hooks.secrets import Reference
+from kernel.secrets import Reference
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _OURS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding"})

@@ -9,9 +9,9 @@ from typing import Any
 
 from kernel.clock import Clock
 from kernel.egress import Egress
+from kernel.secrets import Secrets
 from orchestration_hooks.connections import Connections
 from orchestration_hooks.http_effects import HttpEffects
-from orchestration_hooks.secrets import Secrets
 
 KEY = b"0123456789abcdefghijklmn"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

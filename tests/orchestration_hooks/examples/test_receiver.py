@@ -16,6 +16,7 @@ from loopback import Recorder
 from outside import ENVIRONMENT, KEY, effects, trigger_body, webhook
 
 from kernel.clock import FixedClock
+from kernel.secrets import Secrets
 from kernel.settings import load_settings
 from kernel.state.database import State
 from orchestration_hooks import examples
@@ -25,7 +26,6 @@ from orchestration_hooks.connections import Connections
 from orchestration_hooks.effects import Message, Result
 from orchestration_hooks.envelope import ALERT_TYPE, TRIGGER_TYPE, envelope
 from orchestration_hooks.examples.receiver import Engine, Receiver, Target, post
-from orchestration_hooks.secrets import Secrets
 from orchestration_hooks.signatures import signed_headers
 
 IDS = "ids.sqlite"

@@ -8,8 +8,8 @@ import pytest
 from outside import SECRET, connection
 
 from kernel.errors import DefinitionError, NotFound, SettingsError
+from kernel.secrets import Secrets
 from orchestration_hooks.connections import Apprise, Connections, Http, Webhook, read_connection
-from orchestration_hooks.secrets import Secrets
 
 BAD = Path(__file__).resolve().parents[2] / "bad_definitions" / "connections"
 

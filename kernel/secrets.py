@@ -1,4 +1,4 @@
-"""Secrets of connections: definitions name where a secret is; what reads it here is the only place that holds one."""
+"""Secrets: definitions name where one is; what reads it here is the only place that holds one."""
 
 from __future__ import annotations
 

@@ -123,7 +123,18 @@ REWORK = pl.Schema({"activity": TEXT, "cases": COUNT, "repeats": COUNT, "share":
 HANDOVERS = pl.Schema({"source": TEXT, "target": TEXT, "frequency": COUNT})
 QUARANTINE_REASONS = pl.Schema({"source": TEXT, "file_name": TEXT, "reason": TEXT, "pieces": COUNT, "example": TEXT})
 QUARANTINED = pl.Schema(
-    {"file_name": TEXT, "source": TEXT, "position": TEXT, "reason": TEXT, "raw": TEXT, "quarantined_at": INSTANT}
+    {
+        "entry": TEXT,
+        "file_name": TEXT,
+        "source": TEXT,
+        "position": TEXT,
+        "key": TEXT,
+        "reason": TEXT,
+        "raw": TEXT,
+        "bytes": COUNT,
+        "quarantined_at": INSTANT,
+        "ended_as": TEXT,
+    }
 )
 
 MONEYS = pl.List(pl.Struct({"amount": MONEY, "currency": TEXT}))

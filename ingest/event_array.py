@@ -30,7 +30,11 @@ def decoded(body: bytes) -> Iterator[tuple[int, Event | None, Refused | None]]:
         try:
             yield index, _one(text, value, finite=finite), None
         except Unfit as error:
-            yield index, None, Refused(index, _text_of(value, "id"), _text_of(value, "source"), str(error), text)
+            yield (
+                index,
+                None,
+                Refused(index, _text_of(value, "id"), _text_of(value, "source"), str(error), text.encode()),
+            )
 
 
 def _one(text: str, value: Any, *, finite: bool) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -49,6 +49,16 @@ class Link(Struct, forbid_unknown_fields=True, frozen=True, rename={"from_": "fr
     qualifier: Short = ""
 
 
+class Change(Struct, forbid_unknown_fields=True, frozen=True):
+    """A value that an attribute of an object takes."""
+
+    type: Name
+    id: Name
+    attribute: Name
+    value: Any
+    at: Annotated[Stamp | None, Meta(description="When it takes it; absent: it has it from its beginning.")] = None
+
+
 class Event(Struct, forbid_unknown_fields=True, frozen=True):
     """Something that happened in a source."""
 
@@ -73,6 +83,9 @@ class Event(Struct, forbid_unknown_fields=True, frozen=True):
     objects: Annotated[list[ObjectRef], Meta(max_length=1_000)] = []
     attributes: dict[Name, Any] = {}
     links: Annotated[list[Link], Meta(max_length=1_000)] = []
+    changes: Annotated[
+        list[Change], Meta(max_length=1_000, description="What is known of objects at other times than the event's.")
+    ] = []
     trace_id: Short = ""
     span_id: Short = ""
     revision: Annotated[int, Meta(ge=0, le=2**63 - 1, description="Of the source; the highest one counts.")] = 0
@@ -80,13 +93,17 @@ class Event(Struct, forbid_unknown_fields=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event of a request that cannot be kept. `index` counts from 0; `raw` is what was sent."""
+    """An event of a request that cannot be kept. `index` counts from 0; `raw` is what was sent, byte for byte."""
 
     index: int
     id: str  # "" where it has none
     source: str
     reason: str
-    raw: str
+    raw: bytes
+    key: str = ""
+    """Of the delivery that it came in; "" where it was sent as an event."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of that delivery, so that it can be mapped again."""
 
 
 class Unfit(ValueError):

@@ -34,6 +34,10 @@ def check_texts(event: Event) -> None:
     for link in event.links:
         for text in (link.from_.type, link.from_.id, link.to.type, link.to.id, link.qualifier):
             _check_text("links", text)
+    for change in event.changes:
+        for text in (change.type, change.id):
+            _check_text("changes", text)
+        _check_nul(change.attribute, change.value)
 
 
 def _check_nul(name: str, value: Any) -> None:

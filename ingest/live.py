@@ -217,7 +217,8 @@ class LiveIngest:
         origin = Origin(self._tenant, taken.source, taken.step, "live")
         stored, conflicts, poison = self._stored(origin, waiting)
         pieces = [
-            Rejected(f"request {receipt}, event {one.index}", one.reason, one.raw) for receipt, one in waiting.refused
+            Rejected(f"request {receipt}, event {one.index}", one.reason, one.raw, one.key, one.headers)
+            for receipt, one in waiting.refused
         ]
         pieces += poison
         if pieces:

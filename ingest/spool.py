@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,7 +18,8 @@ from uuid import uuid4
 from sqlalchemy import Connection, and_, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ingest.events_json import Sent
+from ingest.event_rows import Sent
+from ingest.spool_beside import Besides, Offer, forget, keep, recognise, unreleased
 from ingest.spool_payload import written
 from ingest.spool_tables import ENTRIES, LOADERS, TOTALS, make_tables
 from kernel.clock import Clock
@@ -64,27 +65,6 @@ class Taken:
     entries: list[tuple[str, bytes]]  # receipt and payload
 
 
-@dataclass(slots=True)
-class _Offer:
-    """A request on its way into the spool."""
-
-    tenant: str
-    receipt: str
-    parts: Sequence[Sent]
-    payloads: Sequence[bytes]
-    at: datetime
-    done: bool = False
-    error: GembascopeError | None = field(default=None)
-
-    @property
-    def events(self) -> int:
-        return sum(part.events.height for part in self.parts)
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.payloads))
-
-
 class Spool:
     """The spool of an installation: a file in the home, or tables in the state database of GEMBASCOPE_STATE_URL."""
 
@@ -93,7 +73,7 @@ class Spool:
         self._clock = clock
         self._max_events, self._max_bytes = settings.spool_events, settings.spool_bytes
         self._holder = uuid4().hex
-        self._queue: list[_Offer] = []
+        self._queue: list[Offer] = []
         self._queued, self._turn = threading.Lock(), threading.Lock()
         self._last_receipt = 0
         self.commits = 0
@@ -101,19 +81,22 @@ class Spool:
 
     # Accepting -----------------------------------------------------------------------------------------------
 
-    def accept(self, tenant: str, parts: Sequence[Sent]) -> str:
-        """Keep the events of a request; its receipt. When this returns they are on disk.
+    def accept(self, tenant: str, parts: Sequence[Sent], besides: Besides | None = None) -> str:
+        """Keep the events of a request; its receipt, "" where all that it is made of was delivered before: its events
+        are counted as duplicates then. When this returns they are on disk.
 
         Raises
         ------
         SpoolFull
             As many wait as may, or these do not fit: counted as refused, and nothing else kept of them.
+        OutOfDate
+            An entry of the quarantine is none any more. Nothing is kept.
         StateUnavailable
             The database does not answer. The events may have been kept all the same: send them again.
         """
         payloads = [written(part) for part in parts]
         with self._queued:
-            offer = _Offer(tenant, self._next_receipt(), parts, payloads, self._clock.now())
+            offer = Offer(tenant, self._next_receipt(), parts, payloads, self._clock.now(), besides)
             self._queue.append(offer)
         with self._turn:  # whoever was here before has perhaps written this one too
             if not offer.done:
@@ -122,14 +105,14 @@ class Spool:
                 self._write(group)
         if offer.error is not None:
             raise type(offer.error)(str(offer.error)) from offer.error
-        return offer.receipt
+        return "" if offer.repeated else offer.receipt
 
     def _next_receipt(self) -> str:
         """Microseconds and chance, so that receipts of all processes are in about the order of acceptance."""
         self._last_receipt = max(self._last_receipt + 1, int(self._clock.now().timestamp() * 1_000_000))
         return f"{self._last_receipt:016x}{secrets.token_hex(8)}"
 
-    def _write(self, group: list[_Offer]) -> None:
+    def _write(self, group: list[Offer]) -> None:
         try:
             with self._state.writing() as connection:
                 for tenant in sorted({offer.tenant for offer in group}):
@@ -146,15 +129,24 @@ class Spool:
             for offer in group:
                 offer.done = True
 
-    def _write_for(self, connection: Connection, tenant: str, group: list[_Offer]) -> None:
+    def _write_for(self, connection: Connection, tenant: str, group: list[Offer]) -> None:
         waiting = select(func.sum(TOTALS.c.in_spool), func.sum(TOTALS.c.spool_bytes)).where(TOTALS.c.tenant == tenant)
         events, size = (int(found or 0) for found in connection.execute(waiting).one())
         rows: list[dict[str, Any]] = []
         changes: dict[str, Account] = {}
+        group = unreleased(connection, tenant, group)
+        recognise(connection, tenant, group)
+        kept = []
         for offer in group:
+            if offer.repeated:
+                for part in offer.parts:
+                    changes[part.source] = _again(changes.get(part.source, Account(part.source)), part)
+                kept.append(offer)
+                continue
             fits = events + offer.events <= self._max_events and size + offer.size <= self._max_bytes
             if fits:
                 events, size = events + offer.events, size + offer.size
+                kept.append(offer)
             else:
                 offer.error = self._full()
             for part, payload in zip(offer.parts, offer.payloads, strict=True):
@@ -162,6 +154,11 @@ class Spool:
                 changes[part.source] = _with(before, part, len(payload), offer.at) if fits else _without(before, part)
                 if fits:
                     rows.append(_row(offer, part, payload))
+            if fits and offer.besides is not None and (count := offer.released):
+                out = offer.besides.source
+                before = changes.get(out, Account(out))
+                changes[out] = replace(before, received=before.received - count, quarantined=before.quarantined - count)
+        keep(connection, tenant, kept)
         if rows:
             connection.execute(ENTRIES.insert(), rows)
         for source in sorted(changes):  # in one order, so that two processes do not wait for each other
@@ -266,6 +263,7 @@ class Spool:
             connection.execute(update(ENTRIES).where(mine).values(marked_at=now, payload=None))
             old = and_(ENTRIES.c.tenant == tenant, ENTRIES.c.marked_at < now - KEPT)
             connection.execute(delete(ENTRIES).where(old))
+            forget(connection, tenant, now)
             change = Account(
                 taken.source,
                 stored=stored,
@@ -291,6 +289,11 @@ class Spool:
             found = [Account(**row) for row in connection.execute(asked).mappings()]
         return sorted(found, key=lambda account: account.source)
 
+    @property
+    def state(self) -> State:
+        """The database that it is in."""
+        return self._state
+
     def close(self) -> None:
         self._state.close()
 
@@ -301,7 +304,7 @@ class Spool:
         self.close()
 
 
-def _row(offer: _Offer, part: Sent, payload: bytes) -> dict[str, Any]:
+def _row(offer: Offer, part: Sent, payload: bytes) -> dict[str, Any]:
     return {
         "tenant": offer.tenant,
         "receipt": offer.receipt,
@@ -325,6 +328,11 @@ def _with(before: Account, part: Sent, size: int, at: datetime) -> Account:
         last_occurred_at=_latest([before.last_occurred_at, last]),
         last_seen_at=_latest([before.last_seen_at, at]),
     )
+
+
+def _again(before: Account, part: Sent) -> Account:
+    """All of it was delivered before; what was quarantined then is not once more."""
+    return replace(before, received=before.received + part.received, duplicate=before.duplicate + part.received)
 
 
 def _without(before: Account, part: Sent) -> Account:

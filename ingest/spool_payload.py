@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import msgspec
 import polars as pl
 
 from ingest.event_form import Refused
-from ingest.events_json import LINK_ROWS, OBJECT_ROWS, Sent
+from ingest.event_rows import LINK_ROWS, OBJECT_ROWS, Sent
 from kernel.errors import StateError
 from kernel.events import EVENT_FRAME
 
-FORM = 1
+FORM = 2
+TEXT_FORM = 1
+"""In which what was refused was kept as text alone; entries of it may wait when a new version starts."""
 DIGEST_BYTES = 16
 
 
@@ -24,7 +27,7 @@ class _Payload(msgspec.Struct, array_like=True):
     events: bytes  # Arrow IPC; b"" for no rows, as the next two
     objects: bytes
     links: bytes
-    refused: list[tuple[int, str, str, str, str]]
+    refused: list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Waiting:
 
 def written(sent: Sent) -> bytes:
     """The entry of what was sent of one source; its last bytes are a digest of the others."""
-    refused = [(one.index, one.id, one.source, one.reason, one.raw) for one in sent.refused]
+    refused: list[tuple[Any, ...]] = [astuple(one) for one in sent.refused]
     payload = _Payload(FORM, _bytes(sent.events), _bytes(sent.objects), _bytes(sent.links), refused)
     content = msgspec.msgpack.encode(payload)
     return content + _digest(content)
@@ -65,7 +68,9 @@ def together(entries: Iterable[tuple[str, bytes]]) -> Waiting:
         if _digest(content[:-DIGEST_BYTES]) != content[-DIGEST_BYTES:]:
             raise StateError(f"the spool entry {receipt} was damaged after it was written: restore it from a backup")
         payload = msgspec.msgpack.decode(memoryview(content)[:-DIGEST_BYTES], type=_Payload)
-        if payload.form != FORM:
+        if payload.form == TEXT_FORM:
+            payload.refused = [(*most, raw.encode()) for *most, raw in payload.refused]
+        elif payload.form != FORM:
             raise StateError(f"the spool entry {receipt} has form {payload.form}, which this version does not know")
         events.append(_frame(payload.events, EVENT_FRAME))
         moved = pl.col("row") + offset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 from kernel.state.tables.base import METADATA, Instant, tenant
 
@@ -50,6 +50,42 @@ LOADERS = Table(
     Column("until", Instant, nullable=False),
 )
 """One row per tenant: which process loads its events, and until when it may without saying so again."""
+
+SOURCES = Table(
+    "spool_sources",
+    SPOOL,
+    tenant(),
+    Column("source", String(200), primary_key=True),
+    Column("deliveries", BigInteger, nullable=False),
+    Column("ignored", BigInteger, nullable=False),  # deliveries, or parts of them, that are no events by a rule
+    Column("last_delivery_at", Instant),
+    Column("place", Text, nullable=False),  # up to where its collector has come; "" where it tells none
+    Column("stopped_at", Instant),  # null: it is taken from
+    Column("stopped_why", Text, nullable=False),
+)
+"""One row per source that hands over deliveries, changed in the transaction that keeps them."""
+
+UNIQUE_IDS = Table(
+    "spool_unique_ids",
+    SPOOL,
+    tenant(),
+    Column("source", String(200), primary_key=True),
+    Column("digest", String(32), primary_key=True),  # of the id that its sender gave the delivery
+    Column("until", Instant, nullable=False, index=True),  # when it is forgotten
+)
+"""One row per delivery that its sender would know again."""
+
+RELEASED = Table(
+    "spool_released",
+    SPOOL,
+    tenant(),
+    Column("entry", String(32), primary_key=True),  # of the quarantine
+    Column("how", String(20), nullable=False),  # replayed | repaired | discarded
+    Column("at", Instant, nullable=False),
+    Column("receipt", String(32), nullable=False),  # "" where it was discarded
+)
+"""One row per entry of the quarantine that is one no longer. It says so before the quarantine does, so that no entry is
+taken twice."""
 
 TABLES_LOCK = 7_236_110_094
 """Of this program alone: two processes that open an empty database must not both make the tables."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,7 +32,9 @@ class Rejected:
 
     position: str  # "row 17", "line 4", "trace 3, event 2", "event e-19"
     reason: str
-    raw: str  # the piece itself, at most 10,000 characters
+    raw: str | bytes  # the piece itself: of a file at most 10,000 characters, of a delivery every byte
+    key: str = ""  # of the delivery that it came in
+    headers: Mapping[str, str] = field(default_factory=dict)  # of that delivery
 
 
 @dataclass(slots=True)

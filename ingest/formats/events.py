@@ -15,7 +15,8 @@ import msgspec
 import polars as pl
 
 from ingest.event_form import MAX_EVENTS
-from ingest.events_json import Sent, read_events
+from ingest.event_rows import Sent
+from ingest.events_json import read_events
 from ingest.formats.base import BATCH_ROWS, Batch, Limits, Rejected
 from ingest.formats.compression import open_bounded
 from kernel.errors import UnreadableFile
@@ -98,7 +99,7 @@ class EventsReader:
             some = lines[first : first + MAX_EVENTS]
             parts = read_events(b"[" + b",".join(line for _, line in some) + b"]", self._source, self._now)
             for one in (one for part in parts for one in part.refused):
-                pieces.append(Rejected(f"line {some[one.index][0]}", one.reason, one.raw[:LONGEST_RAW]))
+                pieces.append(Rejected(f"line {some[one.index][0]}", one.reason, one.raw.decode()[:LONGEST_RAW]))
             sent += parts
         batch = Batch(rejected=[*rejected, *pieces], bytes_read=bytes_read)
         kept = [part for part in sent if part.events.height]

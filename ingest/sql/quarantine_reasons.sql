@@ -1,4 +1,4 @@
--- Quarantine entries by reason: one row per source, file and reason with its quoted values left out.
+-- Open quarantine entries by reason: one row per source, file and reason with its quoted values left out.
 -- Parameters: tenant, source ('' for all).
 SELECT
     toString(source) AS source,
@@ -7,7 +7,7 @@ SELECT
     count() AS pieces,
     min(position) AS example
 FROM quarantine FINAL
-WHERE tenant = {tenant:String} AND ({source:String} = '' OR source = {source:String})
+WHERE tenant = {tenant:String} AND ended_as = '' AND ({source:String} = '' OR source = {source:String})
 GROUP BY source, file_name, reason
 ORDER BY pieces DESC, source, file_name, reason
 LIMIT 1000

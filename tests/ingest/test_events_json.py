@@ -12,7 +12,8 @@ import pytest
 from sent_events import SENDER, body, event
 
 from ingest.event_form import MAX_EVENTS, Refused, schema
-from ingest.events_json import LINK_ROWS, OBJECT_ROWS, Sent, read_events
+from ingest.event_rows import LINK_ROWS, OBJECT_ROWS, Sent
+from ingest.events_json import read_events
 from kernel.errors import InputError
 from kernel.events import EVENT_FRAME
 
@@ -49,6 +50,10 @@ WHOLE = {
     ],
     "attributes": {"n": 1, "due": {"$date": "2026-02-01T00:00:00+01:00"}, "list": [1, "x"]},
     "links": [{"from": {"type": "return", "id": "R1"}, "to": {"type": "parcel", "id": "P1"}, "qualifier": "in"}],
+    "changes": [
+        {"type": "return", "id": "R1", "attribute": "channel", "value": "web"},
+        {"type": "return", "id": "R1", "attribute": "due", "value": 5, "at": "2026-01-31T13:00:00Z"},
+    ],
     "trace_id": "t",
     "span_id": "s",
     "revision": 2,
@@ -83,7 +88,11 @@ def test_every_field_arrives() -> None:
         "revision": 2,
     }
     assert found.objects.schema == OBJECT_ROWS
-    assert found.objects.rows() == [("return", "R1", "store", '"Köln"', at, 0)]
+    assert found.objects.rows() == [
+        ("return", "R1", "store", '"Köln"', at, 0),
+        ("return", "R1", "channel", '"web"', None, 0),
+        ("return", "R1", "due", "5", at.replace(hour=13, second=0, microsecond=0), 0),
+    ]
     assert found.links.schema == LINK_ROWS
     assert found.links.rows() == [("return", "R1", "parcel", "P1", "in", 0)]
 
@@ -193,7 +202,7 @@ def test_a_bad_event_is_refused_alone_as_it_was_sent(bad: str, name: str, reason
     assert found.events.height == 2
     assert found.received == 3
     (refused,) = found.refused
-    assert (refused.index, refused.reason, refused.raw) == (1, reason, bad)
+    assert (refused.index, refused.reason, refused.raw) == (1, reason, bad.encode())
     assert refused.id.replace("\0", "") in (name, "e2")
 
 
@@ -206,7 +215,7 @@ def test_an_event_that_nobody_says_the_source_of_is_refused() -> None:
             "e1",
             "",
             "source: neither the event nor the request names one",
-            json.dumps(event(1), separators=(",", ":")),
+            json.dumps(event(1), separators=(",", ":")).encode(),
         ),
     )
 
@@ -269,5 +278,5 @@ def test_the_described_form_names_every_field() -> None:
     assert set(WHOLE) == set(form["properties"])
     assert form["required"] == ["id", "activity", "occurred_at"]
     columns = set(EVENT_FRAME) - {"source_event_id", "precision", "time_kind"}
-    assert columns == set(form["properties"]) - {"id", "source", "links"}
+    assert columns == set(form["properties"]) - {"id", "source", "links", "changes"}
     assert isinstance(one(body(WHOLE)).events, pl.DataFrame)

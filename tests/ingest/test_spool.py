@@ -17,7 +17,8 @@ from sent_events import SENDER, body, event, numbered
 from sqlalchemy import inspect, select, update
 from state_databases import KINDS, empty_database
 
-from ingest.events_json import Sent, read_events
+from ingest.event_rows import Sent
+from ingest.events_json import read_events
 from ingest.spool import FILE, KEPT, LEASE, Account, Spool
 from ingest.spool_payload import together, written
 from ingest.spool_tables import ENTRIES, SPOOL

@@ -260,6 +260,7 @@ PAST_ASK = {
     ("mining/readiness.py", "_link_rates"): "not asked for some stores",
     ("mining/readiness.py", "_storeless"): "the same",
     ("ingest/quarantine.py", "quarantined"): "needs a grant to load, for every process and store",
+    ("ingest/quarantine.py", "quarantined_bytes"): "needs a grant to load, for every process and store",
     ("ingest/quarantine.py", "quarantine_reasons"): "the same",
     ("ingest/export/log.py", "parts"): "under the filter that Scope was given; `_without_others` takes the rest",
     ("ingest/export/log.py", "objects"): "the same; `_told`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,6 +71,18 @@ class EventRows:
         self._objects += objects
         for link in event.links:
             self._links.append((link.from_.type, link.from_.id, link.to.type, link.to.id, link.qualifier, row))
+
+    def add_all(self, events: Sequence[Event]) -> None:
+        """Add events that belong together: all of them, or none where one is `Unfit`."""
+        kept: list[list[Any]] = [self._kept, self._worked, self._objects, self._links]
+        before = [len(some) for some in kept]
+        try:
+            for event in events:
+                self.add(event)
+        except BaseException:
+            for some, length in zip(kept, before, strict=True):
+                del some[length:]
+            raise
 
     def sent(self) -> Sent:
         return Sent(

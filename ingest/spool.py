@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ingest.event_rows import Sent
 from ingest.spool_beside import Besides, Offer, forget, keep, recognise, unreleased
 from ingest.spool_payload import written
+from ingest.spool_sources import SpoolSources
 from ingest.spool_tables import ENTRIES, LOADERS, TOTALS, make_tables
 from kernel.clock import Clock
 from kernel.errors import GembascopeError, SpoolFull, StateError
@@ -70,6 +71,7 @@ class Spool:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._state = State(settings, file=FILE, prepare=make_tables)
+        self.sources = SpoolSources(self._state, clock)
         self._clock = clock
         self._max_events, self._max_bytes = settings.spool_events, settings.spool_bytes
         self._holder = uuid4().hex

@@ -153,6 +153,14 @@ def _count(connection: Connection, tenant: str, source: str, row: dict[str, Any]
     connection.execute(statement.on_conflict_do_update(index_elements=["tenant", "source"], set_=changed))
 
 
+def set_stopped(connection: Connection, tenant: str, source: str, at: datetime | None, why: str) -> None:
+    """Have a source be stopped, or not where `why` is empty."""
+    row = {"tenant": tenant, "source": source, "deliveries": 0, "ignored": 0, "place": ""}
+    changed = {"stopped_at": at, "stopped_why": why}
+    statement = _insert(connection, SOURCES).values(**row, **changed)
+    connection.execute(statement.on_conflict_do_update(index_elements=["tenant", "source"], set_=changed))
+
+
 def forget(connection: Connection, tenant: str, now: datetime) -> None:
     """Forget the ids of deliveries that are old enough."""
     connection.execute(delete(UNIQUE_IDS).where(UNIQUE_IDS.c.tenant == tenant, UNIQUE_IDS.c.until < now))

@@ -1,0 +1,115 @@
+"""The inlet of a source: deliveries become events by its pack, are checked, and are on disk when `take` returns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+from ingest.event_form import Event, Refused, Unfit
+from ingest.event_rows import EventRows
+from ingest.event_values import NUL, check_texts
+from ingest.mappings.decoding import Record, records
+from ingest.mappings.mapper import Mapper
+from ingest.mappings.personal import Privacy
+from ingest.sources.bad_share import BadShare
+from ingest.sources.definition import PUSHED, SourceDefinition
+from ingest.sources.delivery import Delivery, Outcome, SourceStopped
+from ingest.spool import Spool
+from ingest.spool_beside import Besides
+from kernel.clock import Clock
+from kernel.errors import UnreadableFile
+
+SHOWN = 20
+
+
+class SourceInlet:
+    """Takes the deliveries of one source; see `ingest.sources.delivery.Inlet`."""
+
+    def __init__(
+        self,
+        tenant: str,
+        definition: SourceDefinition,
+        mapper: Mapper,
+        privacy: Privacy,
+        spool: Spool,
+        clock: Clock,
+        *,
+        accepted: Callable[[], None] = lambda: None,
+        noticed: Callable[[object], None] = lambda body: None,
+    ) -> None:
+        """`accepted` is called when something was put into the spool, `noticed` with each record that could be read."""
+        self.definition = definition
+        self._tenant, self._mapper, self._privacy = tenant, mapper, privacy
+        self._spool, self._clock = spool, clock
+        self._accepted, self._noticed = accepted, noticed
+        self._stops = definition.collect.kind not in PUSHED
+        self._share = BadShare(definition.limits.max_bad_share)
+
+    @property
+    def source(self) -> str:
+        return self.definition.id
+
+    def take(self, deliveries: Sequence[Delivery], place: str | None = None) -> Outcome:
+        if self._stops and (why := self._spool.sources.stopped(self._tenant, self.source)):
+            raise SourceStopped(f"the source {self.source} was stopped: {why}")
+        rows, ignored = self._rows(deliveries)
+        sent = rows.sent()
+        ids = [_digest(one.unique_id) for one in deliveries if one.unique_id]
+        besides = Besides(self.source, len(deliveries), ignored, ids, place)
+        receipt = self._spool.accept(self._tenant, [sent] if sent.received else [], besides)
+        if not receipt:
+            return Outcome(received=sent.received, repeated=sent.received)
+        self._accepted()
+        good, bad = sent.events.height, len(sent.refused)
+        if self._share.passed(good, bad) and self._stops:
+            self._spool.sources.stop(
+                self._tenant, self.source, f"{self._share} were bad, the last one because: {sent.refused[-1].reason}"
+            )
+        reasons = tuple(one.reason for one in sent.refused[:SHOWN])
+        return Outcome(sent.received, good, bad, 0, ignored, reasons)
+
+    def place(self) -> str:
+        return self._spool.sources.place(self._tenant, self.source)
+
+    def resumed(self) -> None:
+        """What was bad before counts no more."""
+        self._share.forget()
+
+    def events(self, delivery: Delivery) -> EventRows:
+        """What a delivery becomes, without keeping it."""
+        return self._rows([delivery])[0]
+
+    def _rows(self, deliveries: Iterable[Delivery]) -> tuple[EventRows, int]:
+        rows, ignored, index = EventRows(self.source, self._clock.now()), 0, 0
+        for delivery in deliveries:
+            for record in records(delivery, self._mapper.pack.decode):
+                mapped = self._mapper.mapped(record, delivery)
+                if mapped.ignored:
+                    ignored += 1
+                    continue
+                reason = mapped.unfit or self._add(rows, mapped.events, record)
+                if reason:
+                    rows.refused.append(self._refused(index, record, delivery, reason))
+                elif record.body is not None:
+                    self._noticed(record.body)
+                index += 1
+        return rows, ignored
+
+    def _add(self, rows: EventRows, events: list[Event], record: Record) -> str:
+        """Add the events of a record, all or none; why none."""
+        try:
+            if NUL in record.raw or b"\0" in record.raw:
+                for event in events:
+                    check_texts(event)
+            rows.add_all([self._privacy.hidden(event) for event in events] if self._privacy else events)
+        except (Unfit, UnreadableFile) as error:
+            return str(error)
+        return ""
+
+    def _refused(self, index: int, record: Record, delivery: Delivery, reason: str) -> Refused:
+        headers = {**delivery.headers, **record.headers}
+        return Refused(index, "", self.source, reason, record.raw, delivery.key, headers)
+
+
+def _digest(unique_id: str) -> str:
+    return hashlib.blake2b(unique_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

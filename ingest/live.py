@@ -17,10 +17,12 @@ from typing import Any
 import polars as pl
 
 from ingest.event_form import Refused
+from ingest.event_rows import Sent
 from ingest.events_json import read_events
 from ingest.formats.base import Rejected
 from ingest.quarantine import quarantine
 from ingest.spool import Spool, Taken
+from ingest.spool_beside import Besides
 from ingest.spool_payload import Waiting, together
 from ingest.staging import Origin, staged
 from ingest.store import EventStore
@@ -109,10 +111,20 @@ class LiveIngest:
         if not parts:
             return Receipt("", 0, 0, ())
         receipt = self.spool.accept(self._tenant, parts)
-        self._wake.set()
+        self.noticed()
         refused = sorted((one for part in parts for one in part.refused), key=lambda one: one.index)
         accepted = sum(part.events.height for part in parts)
         return Receipt(receipt, accepted + len(refused), accepted, tuple(refused))
+
+    def keep(self, parts: Sequence[Sent], besides: Besides) -> str:
+        """Keep events that were checked already, and what is beside them; as `Spool.accept`."""
+        receipt = self.spool.accept(self._tenant, parts, besides)
+        self.noticed()
+        return receipt
+
+    def noticed(self) -> None:
+        """Something was put into the spool: load it soon."""
+        self._wake.set()
 
     def status(self) -> list[dict[str, Any]]:
         """One row per source, ordered by source: the counts of its account, `last_occurred_at`, `last_seen_at` and

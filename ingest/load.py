@@ -6,7 +6,6 @@ A load can be stopped at any point and started again: what is stored stays, and 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from ingest.table_events import TableMapper
 from kernel.clock import Clock
 from kernel.errors import InputError, TooManyBad
 from kernel.events import EVENT_FRAME
+from kernel.pseudonyms import Pseudonyms
 from kernel.warehouse import Warehouse, load_query
 
 STEP_ROWS = 200_000
@@ -299,7 +299,7 @@ class Load:
         if events.is_empty() and objects.is_empty() and links.is_empty():
             return _Step(None, rejected, bytes_read)
         if self._request.pseudonym_key is not None:
-            events = pseudonymise(events, self._request.pseudonym_key)
+            events = pseudonymise(events, Pseudonyms(self._request.pseudonym_key, self._request.tenant))
         if "source" in events.columns:  # where the file names the systems, of some events perhaps
             events = events.with_columns(pl.col("source").fill_null(report.source))
         if not self._numbered and not events.is_empty():
@@ -366,9 +366,9 @@ def _closed(batches: Iterator[Batch]) -> Iterator[None]:
             close()
 
 
-def pseudonymise(events: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Actors replaced by a keyed hash (HMAC-SHA256, 64 bits): the same actor and key give the same pseudonym."""
+def pseudonymise(events: pl.DataFrame, pseudonyms: Pseudonyms) -> pl.DataFrame:
+    """The events with pseudonyms for actors."""
     names = [name for name in events["actor"].unique(maintain_order=True) if name]
-    hidden = {name: "p-" + hmac.digest(key.encode(), name.encode(), "sha256")[:8].hex() for name in names}
+    hidden = {name: pseudonyms.of(name) for name in names}
     replaced = events["actor"].replace_strict(hidden, default=events["actor"]) if hidden else events["actor"]
     return events.with_columns(replaced.cast(EVENT_FRAME["actor"]).alias("actor"))

@@ -35,7 +35,7 @@ class SourceInlet:
         clock: Clock,
         *,
         accepted: Callable[[], None] = lambda: None,
-        noticed: Callable[[object], None] = lambda body: None,
+        noticed: Callable[[object], None] | None = None,
     ) -> None:
         """`accepted` is called when something was put into the spool, `noticed` with each record that could be read."""
         self.definition = definition
@@ -90,7 +90,7 @@ class SourceInlet:
                 reason = mapped.unfit or self._add(rows, mapped.events, record)
                 if reason:
                     rows.refused.append(self._refused(index, record, delivery, reason))
-                elif record.body is not None:
+                elif self._noticed is not None:
                     self._noticed(record.body)
                 index += 1
         return rows, ignored

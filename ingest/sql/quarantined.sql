@@ -2,21 +2,21 @@
 -- Parameters: tenant, source ('' for all), reason ('' for all, else a part of it), entries (hexadecimal; empty for all),
 -- ended (1: those that are open no longer, too), limit.
 SELECT
-    lower(hex(entry)) AS entry,
+    lower(hex(q.entry)) AS entry,
     file_name,
-    toString(source) AS source,
+    toString(q.source) AS source,
     position,
     key,
     reason,
-    toValidUTF8(raw) AS raw,
-    length(raw) AS bytes,
+    toValidUTF8(q.raw) AS raw,
+    length(q.raw) AS bytes,
     quarantined_at,
-    toString(ended_as) AS ended_as
-FROM quarantine FINAL
+    toString(q.ended_as) AS ended_as
+FROM quarantine AS q FINAL
 WHERE tenant = {tenant:String}
     AND ({source:String} = '' OR source = {source:String})
     AND ({reason:String} = '' OR positionUTF8(reason, {reason:String}) > 0)
-    AND (empty({entries:Array(String)}) OR lower(hex(entry)) IN {entries:Array(String)})
-    AND ({ended:UInt8} = 1 OR ended_as = '')
+    AND (empty({entries:Array(String)}) OR lower(hex(q.entry)) IN {entries:Array(String)})
+    AND ({ended:UInt8} = 1 OR q.ended_as = '')
 ORDER BY quarantined_at DESC, file_name, length(position), position, entry
 LIMIT {limit:UInt64}

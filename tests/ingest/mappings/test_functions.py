@@ -113,17 +113,11 @@ def test_what_is_no_expression_is_none(text: str) -> None:
     st.integers(31_536_000, 7_226_582_400).map(lambda second: datetime.fromtimestamp(second, timezone.utc)),
     st.sampled_from(["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]),
 )
-def test_a_local_time_is_the_instant_that_these_clocks_showed(moment: datetime, zone: str) -> None:
+def test_a_local_time_is_the_instant_that_these_clocks_showed(at: datetime, zone: str) -> None:
     """Or it is refused: because they never showed it, or twice."""
-    known = ZoneInfo(zone)
-    instants = {
-        instant
-        for fold in (0, 1)
-        if (instant := moment.replace(tzinfo=known, fold=fold).astimezone(timezone.utc))
-        .astimezone(known)
-        .replace(tzinfo=None)
-        == moment
-    }
+    known, moment = ZoneInfo(zone), at.replace(tzinfo=None)
+    placed = {moment.replace(tzinfo=known, fold=fold).astimezone(timezone.utc) for fold in (0, 1)}
+    instants = {one for one in placed if one.astimezone(known).replace(tzinfo=None) == moment}
     evaluate = compiled(f"local(t, '{zone}')", {})
     if len(instants) == 1:
         assert datetime.fromisoformat(evaluate({"t": moment.isoformat()})) in instants

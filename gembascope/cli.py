@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("gembascope.commands.export", "Write a process's log as XES, OCEL 2.0, Parquet or CSV."),
     "readiness": ("gembascope.commands.answers", "What the log of a process is fit for."),
     "quarantine": ("gembascope.commands.quarantine", "What could not become events, and why."),
+    "mapping": ("gembascope.commands.mapping", "How what sources say becomes events, and the proof of it."),
     "overview": ("gembascope.commands.overview", "What is late, what it costs, what broke, what waits for a decision."),
     "incidents": ("gembascope.commands.incidents", "What is in trouble, and who takes it up."),
     "findings": ("gembascope.commands.findings", "The findings of an incident, with their evidence."),

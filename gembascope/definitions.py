@@ -10,7 +10,9 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from anomalies.rules import Rules, read_rule
+from ingest.mappings.pack import MappingPack
 from ingest.object_types import crossed_hub, read_object_types
+from ingest.sources.definition import SourceDefinition, SourceDefinitions
 from kernel.calendar_definition import CalendarDefinition
 from kernel.definitions import line_of, read_definition, suggestion
 from kernel.errors import DefinitionError, Problem
@@ -21,7 +23,18 @@ from orchestration_hooks.alerts.policy import AlertPolicy
 from orchestration_hooks.connections import Connections, read_connection
 from orchestration_hooks.playbook import Playbook
 
-KINDS = ("processes", "packs", "calendars", "owners", "rules", "playbooks", "connections", "alerts")
+KINDS = (
+    "processes",
+    "packs",
+    "calendars",
+    "owners",
+    "rules",
+    "playbooks",
+    "connections",
+    "alerts",
+    "mappings",
+    "sources",
+)
 """The folders of a tenant, one per kind of definition."""
 Found = TypeVar("Found")
 
@@ -91,9 +104,22 @@ def check(home: Path, tenant: str, now: datetime) -> Checked:
     checked.read(
         "alerts", folder / "alerts", lambda path: read_definition(path, AlertPolicy, context=known_connections)
     )
+    _sources(checked, home, tenant)
     checked.problems = sorted(set(checked.problems))
     checked.notes = sorted(set(checked.notes))
     return checked
+
+
+def _sources(checked: Checked, home: Path, tenant: str) -> None:
+    """Sources and the mapping packs that they name, those that are shipped among them."""
+    definitions = SourceDefinitions(home, tenant)
+    checked.read("mappings", definitions.packs.folder, lambda path: read_definition(path, MappingPack))
+    sources, paths = checked.read("sources", definitions.folder, lambda path: read_definition(path, SourceDefinition))
+    names = definitions.packs.names()
+    for name, source in sources.items():
+        if source.pack not in names:
+            message = f"pack: no mapping pack {source.pack!r}{suggestion(source.pack, names)}"
+            checked.problems.append(Problem(str(paths[name]), line_of(paths[name], ("pack",)), message))
 
 
 def _hubs(checked: Checked, processes: Mapping[str, ProcessDefinition], paths: Mapping[str, Path]) -> None:

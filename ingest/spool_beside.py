@@ -113,7 +113,7 @@ def keep(connection: Connection, tenant: str, group: Sequence[Offer]) -> None:
             for (source, digest), at in sorted(ids.items())
         ]
         # Another process may have written one just now; then its events come twice, and are known by their ids.
-        connection.execute(_insert(connection, UNIQUE_IDS).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, UNIQUE_IDS).on_conflict_do_nothing(), rows)
     released = [
         {"tenant": tenant, "entry": entry, "how": one.how, "at": offer.at, "receipt": offer.receipt}
         for offer, one in with_besides
@@ -149,7 +149,7 @@ def _count(connection: Connection, tenant: str, source: str, row: dict[str, Any]
     }
     if row["place"] is not None:
         changed["place"] = row["place"]
-    statement = _insert(connection, SOURCES).values(**new)
+    statement = insert_into(connection, SOURCES).values(**new)
     connection.execute(statement.on_conflict_do_update(index_elements=["tenant", "source"], set_=changed))
 
 
@@ -157,7 +157,7 @@ def set_stopped(connection: Connection, tenant: str, source: str, at: datetime |
     """Have a source be stopped, or not where `why` is empty."""
     row = {"tenant": tenant, "source": source, "deliveries": 0, "ignored": 0, "place": ""}
     changed = {"stopped_at": at, "stopped_why": why}
-    statement = _insert(connection, SOURCES).values(**row, **changed)
+    statement = insert_into(connection, SOURCES).values(**row, **changed)
     connection.execute(statement.on_conflict_do_update(index_elements=["tenant", "source"], set_=changed))
 
 
@@ -175,5 +175,6 @@ def _found(connection: Connection, table: Table, column: Any, values: Sequence[s
     return found
 
 
-def _insert(connection: Connection, table: Table) -> Any:
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An insert that can say what is done where a row is there already."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

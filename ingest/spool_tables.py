@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from kernel.state.tables.base import METADATA, Instant, tenant
 
@@ -86,6 +99,36 @@ RELEASED = Table(
 )
 """One row per entry of the quarantine that is one no longer. It says so before the quarantine does, so that no entry is
 taken twice."""
+
+SHAPES = Table(
+    "source_shapes",
+    SPOOL,
+    tenant(),
+    Column("source", String(200), primary_key=True),
+    Column("rule", String(100), primary_key=True),
+    Column("path", String(500), primary_key=True),
+    Column("kinds", Text, nullable=False),  # of its values: text, number, …
+    Column("seen", BigInteger, nullable=False),  # records that had it
+    Column("last", BigInteger, nullable=False),  # number of the last one of them
+    Column("always", Boolean, nullable=False),  # every record had it
+    Column("records", BigInteger, nullable=False),  # of the rule, when this was written
+)
+"""One row per field of the records that a rule of a source's mapping pack takes."""
+
+DRIFTS = Table(
+    "source_drifts",
+    SPOOL,
+    tenant(),
+    Column("source", String(200), primary_key=True),
+    Column("rule", String(100), primary_key=True),
+    Column("path", String(500), primary_key=True),
+    Column("change", String(20), primary_key=True),  # new | missing | retyped
+    Column("was", Text, nullable=False),
+    Column("is_now", Text, nullable=False),
+    Column("noticed_at", Instant, nullable=False),
+    Column("looked_at", Instant),  # null: nobody has
+)
+"""One row per change of what a source says, the last time it was noticed."""
 
 TABLES_LOCK = 7_236_110_094
 """Of this program alone: two processes that open an empty database must not both make the tables."""

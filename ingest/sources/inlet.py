@@ -35,9 +35,10 @@ class SourceInlet:
         clock: Clock,
         *,
         accepted: Callable[[], None] = lambda: None,
-        noticed: Callable[[object], None] | None = None,
+        noticed: Callable[[str, object], None] | None = None,
     ) -> None:
-        """`accepted` is called when something was put into the spool, `noticed` with each record that could be read."""
+        """`accepted` is called when something was put into the spool, `noticed` with
+        the rule and what it said for each record that events were made of."""
         self.definition = definition
         self._tenant, self._mapper, self._privacy = tenant, mapper, privacy
         self._spool, self._clock = spool, clock
@@ -91,7 +92,7 @@ class SourceInlet:
                 if reason:
                     rows.refused.append(self._refused(index, record, delivery, reason))
                 elif self._noticed is not None:
-                    self._noticed(record.body)
+                    self._noticed(mapped.rule, record.body)
                 index += 1
         return rows, ignored
 

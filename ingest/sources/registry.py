@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ingest.mappings.mapper import Mapper
 from ingest.mappings.pack import MappingPack
@@ -21,7 +22,7 @@ from kernel.pseudonyms import Pseudonyms
 FRESH_S = 1.0
 """How long what was read counts as new: files are not asked for each delivery."""
 Stamp = tuple[tuple[int, int], tuple[int, int]]
-Notice = Callable[[str, object], None]
+Notice = Callable[[str, str, object], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class _Open:
 
 class Sources:
     """Inlets by source. `key`: of the installation, which pseudonyms follow from. `accepted` is called when something
-    was put into the spool; `noticed` with a source and each record of it that could be read."""
+    was put into the spool; `noticed` with a source, the rule that took a record, and the record."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Sources:
         *,
         key: str | None = None,
         accepted: Callable[[], None] = lambda: None,
-        noticed: Notice = lambda source, body: None,
+        noticed: Notice | None = None,
     ) -> None:
         self.definitions, self.tenant, self.spool = definitions, tenant, spool
         self._clock, self._key = clock, key
@@ -96,8 +97,7 @@ class Sources:
             )
         hide = Pseudonyms(self._key or "", self.tenant).of
 
-        def noticed(body: object) -> None:
-            self._noticed(definition.id, body)
+        noticed = self._noticed
 
         return SourceInlet(
             self.tenant,
@@ -107,7 +107,7 @@ class Sources:
             self.spool,
             self._clock,
             accepted=self._accepted,
-            noticed=noticed if pack.watch else None,
+            noticed=partial(noticed, definition.id) if noticed is not None and pack.watch else None,
         )
 
     def resume(self, source: str) -> None:

@@ -27,6 +27,10 @@ CROSSED = {
             "steps.2: no connection 'chat'",
         ],
     ),
+    "sources/shop.yaml": (
+        "id: shop\npack: shopp\ncollect: {kind: otlp}\n",
+        ["pack: no mapping pack 'shopp'"],
+    ),
     "alerts/all.yaml": ("id: all\nchannels: [chat]\n", ["no connection 'chat'"]),
 }
 
@@ -36,7 +40,7 @@ def test_what_one_kind_names_in_another(tmp_path: Path) -> None:
     define(folder)
     right = check(tmp_path, "local", NOW)
     assert right.problems == []
-    assert [len(right.ids[kind]) for kind in KINDS] == [1, 0, 0, 2, 2, 1, 0, 0]
+    assert [len(right.ids[kind]) for kind in KINDS] == [1, 0, 0, 2, 2, 1, 0, 0, 0, 0]
     for name, (text, messages) in CROSSED.items():
         path = folder / name
         before = path.read_text() if path.exists() else None

@@ -262,6 +262,8 @@ PAST_ASK = {
     ("ingest/quarantine.py", "quarantined"): "needs a grant to load, for every process and store",
     ("ingest/quarantine.py", "quarantined_bytes"): "needs a grant to load, for every process and store",
     ("ingest/quarantine.py", "quarantine_reasons"): "the same",
+    ("ingest/sources/lags.py", "source_lags"): "needs a grant to load, for every process and store",
+    ("ingest/sources/desk.py", "_stored"): "the same",
     ("ingest/export/log.py", "parts"): "under the filter that Scope was given; `_without_others` takes the rest",
     ("ingest/export/log.py", "objects"): "the same; `_told`",
     ("ingest/export/log.py", "_others"): "limited itself",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -21,9 +22,12 @@ from api.routes import (
     messages,
     mutes,
     processes,
+    quarantine,
     rules,
     runs,
+    sources,
 )
+from api.source_work import SourceWork
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
 from kernel.clock import Clock
@@ -48,12 +52,14 @@ def create_app(
     audited: AuditReader | None = None,
     desk: Desk | None = None,
     taking: Callbacks | None = None,
+    source_work: Callable[[], SourceWork] | None = None,
 ) -> FastAPI:
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
     `live_ingest` takes events at run time, `audited` reads the audit of the tenant, `desk` knows trouble and remedies,
-    `taking` takes what external engines send back: without one of them there is nothing at its addresses. `instance`
-    tells this service from others at `/healthz`, so that a command finds the one of its home.
+    `taking` takes what external engines send back, `source_work` knows sources and the quarantine: without one of them
+    there is nothing at its addresses. `instance` tells this service from others at `/healthz`, so that a command finds
+    the one of its home.
     """
     app = FastAPI(
         title="Gembascope",
@@ -69,12 +75,15 @@ def create_app(
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
     app.state.live = live_ingest
     app.state.audited, app.state.desk = audited, desk
+    app.state.source_work = source_work
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
     app.include_router(processes.router)
     app.include_router(events.router)
     app.include_router(ingest.router)
     app.include_router(live.router)
+    app.include_router(quarantine.router)
+    app.include_router(sources.router)
     app.include_router(export.router)
     app.include_router(audit.router)
     app.include_router(incidents.router)

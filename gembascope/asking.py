@@ -42,9 +42,20 @@ class Asker:
 
     def post(self, path: str, body: Document | None = None, *, moves: bool = True) -> Document:
         """What became of it. `moves`: whether it changes something, or only asks with much to say."""
+        return self._write("POST", path, body, moves=moves)
+
+    def put(self, path: str, body: Document) -> Document:
+        """What is at an address now."""
+        return self._write("PUT", path, body)
+
+    def delete(self, path: str) -> Document:
+        """What became of what was at an address."""
+        return self._write("DELETE", path, None)
+
+    def _write(self, method: str, path: str, body: Document | None, *, moves: bool = True) -> Document:
         headers = self._headers | {"Content-Type": "application/json"}
         content = b"" if body is None else msgspec.json.encode(body)
-        found = _document(self._send("POST", path, content=content, headers=headers))
+        found = _document(self._send(method, path, content=content, headers=headers))
         if moves:
             self._moved()
         return found

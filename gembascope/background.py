@@ -33,6 +33,7 @@ LOOK_EVERY_S = 30.0
 """Trouble also comes without events: time passes."""
 ANCHOR_EVERY_S = 60.0
 FORGET_EVERY_S = 3600.0
+ALSO_EVERY_S = 15.0
 KEPT = timedelta(days=30)
 """How long a delivered message is kept, for whoever asks what was told. Its key may be free again at any time: the
 messages of a group are numbered in the transaction that writes them down (`Alerter.flush`), so no key comes twice,
@@ -62,6 +63,12 @@ class Background:
         self._looked_at = self._anchored_at = self._forgot_at = float("-inf")
         self._next_look_at = float("-inf")
         self._threads: list[threading.Thread] = []
+        self._also: list[tuple[str, Callable[[], object]]] = []
+        self._also_at = float("-inf")
+
+    def also(self, what: str, work: Callable[[], object]) -> None:
+        """Do this too every so often; `what` is told in the log where it fails. Before `start`."""
+        self._also.append((what, work))
 
     def noticed(self, step: LoadedStep) -> None:
         """Events were loaded and their processes brought up to date."""
@@ -117,6 +124,10 @@ class Background:
         if at_s >= self._anchored_at + ANCHOR_EVERY_S:
             self._safely("the audit was not anchored", self._anchor)
             self._anchored_at = at_s
+        if at_s >= self._also_at + ALSO_EVERY_S:
+            for what, work in self._also:
+                self._safely(what, work)
+            self._also_at = at_s
         if at_s >= self._forgot_at + FORGET_EVERY_S:
             self._safely("old messages were not forgotten", self._forget)
             self._forgot_at = at_s

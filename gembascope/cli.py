@@ -44,7 +44,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "discover": ("gembascope.commands.discover", "Discover a model: BPMN, PNML or SVG."),
     "export": ("gembascope.commands.export", "Write a process's log as XES, OCEL 2.0, Parquet or CSV."),
     "readiness": ("gembascope.commands.answers", "What the log of a process is fit for."),
-    "quarantine": ("gembascope.commands.quarantine", "What could not become events, and why."),
+    "sources": ("gembascope.commands.sources", "The systems that tell of events, and how they are."),
+    "quarantine": (
+        "gembascope.commands.quarantine",
+        "What could not become events, why, and what is done about it.",
+    ),
     "mapping": ("gembascope.commands.mapping", "How what sources say becomes events, and the proof of it."),
     "overview": ("gembascope.commands.overview", "What is late, what it costs, what broke, what waits for a decision."),
     "incidents": ("gembascope.commands.incidents", "What is in trouble, and who takes it up."),

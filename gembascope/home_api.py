@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -15,10 +16,13 @@ import httpx
 from api.app import create_app
 from api.gate import GateRules
 from api.permissions import NEEDS
+from api.source_work import SourceWork
 from api.visitors import Visitors
 from gembascope.asking import Asker, Params
 from gembascope.operations import operations
 from gembascope.service import find_service
+from gembascope.sourcing import Sourcing, sourcing
+from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from kernel.audit.reading import AuditReader
 from kernel.clock import SystemClock
@@ -52,8 +56,18 @@ class HomeApi:
             upload_folder=self._home / "uploads",
             audited=AuditReader(self._directory.state, settings, workspace.clock),
             desk=self._operations.desk,
+            source_work=self._source_work,
         )
+        self._workspace, self._opened = workspace, ExitStack()
+        self._sourcing: Sourcing | None = None
         self.local = Asker(self.send, {"Authorization": f"Bearer {token}"}, self.work)
+
+    def _source_work(self) -> SourceWork:
+        """Of the home, whose spool is opened when it is first asked."""
+        if self._sourcing is None:
+            live = self._opened.enter_context(taking_events(self._workspace, background=False))
+            self._sourcing = self._opened.enter_context(sourcing(self._workspace, live, self._directory.state))
+        return self._sourcing.work
 
     def send(
         self, method: str, path: str, *, params: Params = (), content: bytes = b"", headers: Mapping[str, str]
@@ -84,7 +98,11 @@ class HomeApi:
         _safely("runs were not moved", lambda: Worker(found.engine).run_due())
 
     def close(self) -> None:
-        self._directory.close()
+        """What was put into the spool is loaded before."""
+        try:
+            self._opened.close()
+        finally:
+            self._directory.close()
 
 
 def _safely(what: str, work: Callable[[], object]) -> None:

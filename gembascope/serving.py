@@ -18,6 +18,7 @@ from api.app import create_app
 from api.gate import LOOPBACK, GateRules
 from api.permissions import NEEDS
 from api.rates import Buckets, Rates
+from api.source_work import SourceWork
 from api.visitors import CSRF_COOKIE, Visitors
 from dashboards.cache import Reader
 from dashboards.scenes import Scene
@@ -25,6 +26,7 @@ from dashboards.warming import warmed
 from gembascope.background import Background, working
 from gembascope.operations import Operations, operations
 from gembascope.service import Service, announced, instance_of
+from gembascope.sourcing import sourcing
 from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
@@ -45,12 +47,13 @@ def build_app(
     *,
     local_token: str,
     live: LiveIngest | None = None,
+    source_work: SourceWork | None = None,
     working_on: Operations | None = None,
     scenes: Sequence[Scene] = (),
 ) -> FastAPI:
     """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`; `live`
-    takes events, and `working_on` is what watches and acts. `scenes`: of a demo. The caller closes them after the
-    app."""
+    takes events, `source_work` knows their sources, and `working_on` is what watches and acts. `scenes`: of a demo. The
+    caller closes them after the app."""
     from dashboards.app import mount  # Dash takes a second to import
     from dashboards.permissions import NEEDS as PAGES_NEED
 
@@ -80,6 +83,7 @@ def build_app(
         pseudonym_key=key,
         instance=instance,
         live_ingest=live,
+        source_work=(lambda: source_work) if source_work is not None else None,
         audited=AuditReader(directory.state, settings, opened.clock),
         desk=working_on.desk if working_on is not None else None,
         taking=working_on.callbacks if working_on is not None else None,
@@ -143,6 +147,8 @@ def _run(
         known = operations(workspace, directory.state, address=_reachable(url, host))
         background = Background(known)
         live = stack.enter_context(taking_events(workspace, on_loaded=[background.noticed]))
+        sourced = stack.enter_context(sourcing(workspace, live, directory.state))
+        background.also("what was learned of sources was not written down", sourced.watch.keep)
         if beside is not None:
             stack.enter_context(beside(live, known, directory))
         stack.enter_context(working(background, live))
@@ -150,7 +156,15 @@ def _run(
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None
         app = build_app(
-            workspace, settings, reader, directory, local_token=token, live=live, working_on=known, scenes=scenes
+            workspace,
+            settings,
+            reader,
+            directory,
+            local_token=token,
+            live=live,
+            source_work=sourced.work,
+            working_on=known,
+            scenes=scenes,
         )
         mounted(app)
         config = uvicorn.Config(

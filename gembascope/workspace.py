@@ -16,7 +16,6 @@ from gembascope.asking import Asker, Params, Send, error_of, named, segment, sig
 from gembascope.download import exported, receive
 from gembascope.sending import packed
 from gembascope.service import find_service
-from ingest.quarantine import quarantine_reasons, quarantined
 from ingest.spool import STEP_EVENTS
 from kernel import errors
 from kernel.clock import Clock, SystemClock
@@ -26,7 +25,7 @@ from kernel.schema import migrate
 from kernel.settings import Settings
 from kernel.warehouse import Warehouse
 from kpis import answers as kpi_answers
-from mining.answers import ANSWERS, Document, case, describe, readiness, rows
+from mining.answers import ANSWERS, Document, case, describe, readiness
 from mining.filters import CaseFilter, read_filter
 from mining.selected_events import case_attributes, selected_events
 from mining.view import ProcessView, Views
@@ -43,8 +42,8 @@ class Workspace(Protocol):
     """What the command line and the SDK ask of a home. Documents are those of `mining.answers` and `kpis.answers`,
     frames those of `mining.selected_events`.
 
-    `get` and `post` ask the API at an address such as `/api/v1/incidents`, and raise what it answers with; `signed_in`
-    asks it as a person, for what only people may do.
+    `get`, `post`, `put` and `delete` ask the API at an address such as `/api/v1/incidents`, and raise what it answers
+    with; `signed_in` asks it as a person, for what only people may do.
     """
 
     def processes(self) -> Document: ...
@@ -52,6 +51,10 @@ class Workspace(Protocol):
     def get(self, path: str, params: Params = ()) -> Document: ...
 
     def post(self, path: str, body: Document | None = None, *, moves: bool = True) -> Document: ...
+
+    def put(self, path: str, body: Document) -> Document: ...
+
+    def delete(self, path: str) -> Document: ...
 
     def signed_in(self, name: str, password: str) -> AbstractContextManager[Asker]: ...
 
@@ -133,6 +136,12 @@ class LocalWorkspace:
         """As a command on this machine. After what moved something, what is due is done once (`HomeApi.work`)."""
         return self.api.local.post(path, body, moves=moves)
 
+    def put(self, path: str, body: Document) -> Document:
+        return self.api.local.put(path, body)
+
+    def delete(self, path: str) -> Document:
+        return self.api.local.delete(path)
+
     def signed_in(self, name: str, password: str) -> AbstractContextManager[Asker]:
         return signed_in(self.api.send, name, password, self.api.work)
 
@@ -188,11 +197,7 @@ class LocalWorkspace:
         return answers
 
     def quarantine(self, source: str | None, limit: int) -> Document:
-        tenant = self.settings.tenant
-        return {
-            "reasons": rows(quarantine_reasons(self.warehouse, tenant=tenant, source=source)),
-            "entries": rows(quarantined(self.warehouse, tenant=tenant, source=source, limit=limit)),
-        }
+        return self.get("/api/v1/quarantine", _quarantine_of(source, limit))
 
     def close(self) -> None:
         if self._api is not None:
@@ -219,6 +224,12 @@ class RemoteWorkspace:
     def post(self, path: str, body: Document | None = None, *, moves: bool = True) -> Document:
         """What follows from it the service does by itself."""
         return Asker(self._sender(self._client), {}).post(path, body, moves=moves)
+
+    def put(self, path: str, body: Document) -> Document:
+        return Asker(self._sender(self._client), {}).put(path, body)
+
+    def delete(self, path: str) -> Document:
+        return Asker(self._sender(self._client), {}).delete(path)
 
     @contextmanager
     def signed_in(self, name: str, password: str) -> Iterator[Asker]:
@@ -291,8 +302,7 @@ class RemoteWorkspace:
         return answers
 
     def quarantine(self, source: str | None, limit: int) -> Document:
-        params = [("limit", str(limit)), *([("source", source)] if source else [])]
-        return self.get("/api/v1/quarantine", params)
+        return self.get("/api/v1/quarantine", _quarantine_of(source, limit))
 
     def export(self, process: str, kind: str, out: Path, words: Words, progress: Progress | None = None) -> Document:
         address = f"/api/v1/processes/{segment(process)}/export"
@@ -352,3 +362,7 @@ def _reported(stream: Any, total: int, progress: Progress | None) -> Iterator[by
         sent += len(piece)
         if progress is not None:
             progress("sending", sent, total)
+
+
+def _quarantine_of(source: str | None, limit: int) -> Params:
+    return [("limit", str(limit)), *([("source", source)] if source else [])]

@@ -14,9 +14,8 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.loading import IngestOptions, load_file
-from ingest.quarantine import quarantine_reasons, quarantined
 from kernel.errors import GembascopeError, InputError
-from mining.answers import Document, rows
+from mining.answers import Document
 
 router = APIRouter(prefix="/api/v1", tags=["loading"])
 
@@ -71,16 +70,3 @@ async def ingest(request: Request, options: Annotated[str, Query(description="In
             yield msgspec.json.encode({"error": type(error).__name__, "detail": str(error)}) + b"\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-
-@router.get("/quarantine", summary="What could not become events, newest first, and why.")
-def quarantine_(
-    request: Request,
-    source: Annotated[str | None, Query(description="Only of this source.")] = None,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="Most entries.")] = 100,
-) -> Document:
-    views = request.app.state.views
-    return {
-        "reasons": rows(quarantine_reasons(views.warehouse, tenant=views.tenant, source=source)),
-        "entries": rows(quarantined(views.warehouse, tenant=views.tenant, source=source, limit=limit)),
-    }

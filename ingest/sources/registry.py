@@ -18,6 +18,7 @@ from ingest.spool import Spool
 from kernel.clock import Clock
 from kernel.errors import DefinitionError, NotFound, SettingsError
 from kernel.pseudonyms import Pseudonyms
+from kernel.secrets import Secrets
 
 FRESH_S = 1.0
 """How long what was read counts as new: files are not asked for each delivery."""
@@ -34,8 +35,9 @@ class _Open:
 
 
 class Sources:
-    """Inlets by source. `key`: of the installation, which pseudonyms follow from. `accepted` is called when something
-    was put into the spool; `noticed` with a source, the rule that took a record, and the record."""
+    """Inlets by source. `secrets` reads those that definitions refer to. `key`: of the installation, which pseudonyms
+    follow from. `accepted` is called when something was put into the spool; `noticed` with a source, the rule that took
+    a record, and the record."""
 
     def __init__(
         self,
@@ -44,11 +46,13 @@ class Sources:
         spool: Spool,
         clock: Clock,
         *,
+        secrets: Secrets | None = None,
         key: str | None = None,
         accepted: Callable[[], None] = lambda: None,
         noticed: Notice | None = None,
     ) -> None:
         self.definitions, self.tenant, self.spool = definitions, tenant, spool
+        self.secrets = secrets or Secrets(definitions.folder)
         self._clock, self._key = clock, key
         self._accepted, self._noticed = accepted, noticed
         self._lock = threading.Lock()
@@ -69,6 +73,14 @@ class Sources:
     def definition(self, source: str, kind: str | None = None) -> SourceDefinition:
         """Its definition; raises as `inlet`."""
         return self._at(source, kind).definition
+
+    def settings(self, source: str, kind: str) -> object:
+        """How it is collected: the same object until its definition changes; raises as `inlet`."""
+        return self._at(source, kind).definition.collect
+
+    def requests_per_minute(self, source: str, kind: str) -> int:
+        """How many requests are taken of it; raises as `inlet`."""
+        return self._at(source, kind).definition.limits.requests_per_minute
 
     def _at(self, source: str, kind: str | None) -> _Open:
         with self._lock:

@@ -41,6 +41,8 @@ FILLED = {
     "rule": "x",
     "mute": "x",
     "message": "x",
+    "source": "x",
+    "entry": "x",
 }
 
 

@@ -25,12 +25,14 @@ from dashboards.pages import (
     overview,
     remediation,
     sla,
+    sources,
     tour,
     variants,
 )
 from dashboards.scenes import Scene
 from dashboards.server import our_backend
 from dashboards.url_state import PageState, link, parse
+from ingest.sources.desk import SourceDesk
 from kernel.access import present
 from kernel.errors import DefinitionError, InputError
 from orchestration_hooks.desk import Desk
@@ -66,10 +68,11 @@ def mount(
     csrf_cookie: str = "_csrf_token",
     title: str = "Gembascope",
     scenes: Sequence[Scene] = (),
+    source_desk: SourceDesk | None = None,
 ) -> None:
     """Add the pages of one tenant to `app`: `/map`, `/variants`, `/cases`, `/case` and what these load; with a `desk`
-    also `/overview`, `/sla`, `/incidents`, `/incident` and `/remediation`; with `scenes` the `/tour` of a demo. `/` is
-    the overview, else the map.
+    also `/overview`, `/sla`, `/incidents`, `/incident` and `/remediation`; with `scenes` the `/tour` of a demo; with a
+    `source_desk` `/sources`. `/` is the overview, else the map.
 
     Call it before the first request, after all other routes and middleware: the pages' own middleware goes inside
     all that is there. Every other address stays with the app. The hashes of the inline scripts, for a content
@@ -95,6 +98,7 @@ def mount(
     demo = desk is not None and desk.demo
     shown = PAGES if desk is None else (*DESK_PAGES, *PAGES)
     shown = (*shown, tour) if scenes else shown
+    shown = (*shown, sources) if source_desk is not None else shown
     dash.layout = layout.shell(title, demo=demo, home=shown[0].PATHS[-1])
     _register_frame(dash, reader, shown)
     for page in (head, filters, *PAGES):
@@ -103,6 +107,8 @@ def mount(
         page.register(dash, reader, desk)
     if scenes:
         tour.register(dash, reader, scenes)
+    if source_desk is not None:
+        sources.register(dash, source_desk)
     if desk is not None and demo:
         _register_clock(dash, desk)
     # Dash would do this with the first page that it serves itself; pages of ours may come first.

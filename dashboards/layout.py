@@ -29,6 +29,7 @@ NAVIGATION = (
     ("/map", "Process map"),
     ("/variants", "Variants"),
     ("/cases", "Cases"),
+    ("/sources", "Sources"),
 )
 HERE = {"/case": "/cases", "/incident": "/incidents"}
 """Of pages without an entry the one that they belong to."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dashboards.app import DESK_PAGES, PAGES
-from dashboards.pages import tour
+from dashboards.pages import sources, tour
 from kernel.access import Need, Permission
 
 READ = Permission.READ
 
 NEEDS: dict[tuple[str, str], Need] = {
-    **{("GET", path): READ for page in (*PAGES, *DESK_PAGES, tour) for path in page.PATHS},
+    **{("GET", path): READ for page in (*PAGES, *DESK_PAGES, sources, tour) for path in page.PATHS},
     ("POST", "/_dash-update-component"): READ,
     ("GET", "/_dash-layout"): READ,
     ("GET", "/_dash-dependencies"): READ,

@@ -89,7 +89,8 @@ def build_app(
         taking=working_on.callbacks if working_on is not None else None,
     )
     desk = working_on.desk if working_on is not None else None
-    mount(app, reader, desk, csrf_cookie=CSRF_COOKIE, scenes=scenes)
+    of_sources = source_work.desk if source_work is not None else None
+    mount(app, reader, desk, csrf_cookie=CSRF_COOKIE, scenes=scenes, source_desk=of_sources)
     hashes.extend(app.state.csp_script_hashes)
     return app
 

@@ -14,7 +14,7 @@ from dashboards.renewal import unless_same
 from dashboards.url_state import PageState
 from ingest.sources.desk import SourceDesk, SourceHealth, Standing
 from ingest.sources.drift import Drift
-from kernel.access import Permission, admits, present
+from kernel.access import Permission, present, reach
 from kernel.errors import GembascopeError
 
 PATHS = ("/sources",)
@@ -29,14 +29,14 @@ LOOKS: dict[Standing, tuple[str, str]] = {
     "stopped": ("Stopped", "bad"),
     "off": ("Switched off", ""),
     "unheard": ("Not heard yet", ""),
-    "undefined": ("Not defined", ""),
 }
+KINDS = {"events": "events that are sent with a key"}
 WORST_FIRST: tuple[Standing, ...] = (
-    "stopped", "waiting", "failing", "quiet", "unheard", "undefined", "off", "healthy",
+    "stopped", "waiting", "failing", "quiet", "unheard", "off", "healthy",
 )  # fmt: skip
 BECAME = (
     ("stored", "stored", "stored"),
-    ("duplicate", "duplicates", "duplicate"),
+    ("duplicate", "repeated", "duplicate"),
     ("in_spool", "on their way", "waits"),
     ("quarantined", "in quarantine", "quarantined"),
     ("refused", "put off", "refused"),
@@ -72,8 +72,10 @@ def register(app: Any, desk: SourceDesk) -> None:
 def sources_of(desk: SourceDesk) -> Children:
     """All of them, what is wrong first, under the law that holds for all."""
     principal = present()
-    if principal is not None and not admits(principal, Permission.LOAD):
-        return empty("Sources are for those who load data", html.P("Ask an administrator for a grant to load."))
+    if principal is not None and reach(principal, Permission.READ) is None:
+        return empty(
+            "Sources are about every process and store", html.P("You may read some of them. Ask an administrator.")
+        )
     try:
         found = sorted(desk.health(), key=lambda one: (WORST_FIRST.index(one.standing), one.source))
         changes = desk.drifts()
@@ -97,9 +99,9 @@ def _law(found: Sequence[SourceHealth]) -> Component:
     received = sum(one.account.received for one in found)
     missing = sum(abs(one.missing) for one in found)
     parts = [(label, sum(getattr(one.account, field) for one in found)) for field, label, _ in BECAME]
-    sums: list[Children] = [html.Strong(count(received)), " received = "]
+    sums: list[Children] = [html.Span([html.Strong(count(received)), " received"])]
     for number, (label, events) in enumerate(parts):
-        sums += [" + " if number else "", html.Strong(count(events)), f" {label}"]
+        sums.append(html.Span(["+ " if number else "= ", html.Strong(count(events)), f" {label}"]))
     title = "Nothing is lost" if not missing else f"{plural(missing, 'event')} cannot be accounted for"
     said = (
         "The law of conservation holds for each source, counted in the transaction that takes its events."
@@ -139,7 +141,11 @@ def _source(one: SourceHealth) -> Component:
         heard.append(f"complete until {moment(one.complete_until)}")
     if one.drifts:
         heard.append(plural(one.drifts, "change"))
-    where = [part for part in (one.kind, one.pack and f"pack {one.pack}", one.owner and f"owner {one.owner}") if part]
+    where = [
+        part
+        for part in (KINDS.get(one.kind, one.kind), one.pack and f"pack {one.pack}", one.owner and f"owner {one.owner}")
+        if part
+    ]
     return html.Li(
         [
             html.Div(title, className="incident-name"),
@@ -186,11 +192,7 @@ def _changes(changes: Sequence[Drift]) -> Component:
         [
             html.H2(f"{plural(len(changes), 'change')} of what systems say"),
             html.P([said, html.Code("gembascope sources look SOURCE")]),
-            html.Div(
-                html.Table([html.Thead(head), html.Tbody(rows)], className="table work"),
-                className="scrolls",
-                tabIndex=0,
-            ),
+            html.Div(table, className="scrolls", tabIndex=0),
             html.P(f"and {count(more)} more", className="dim") if more > 0 else None,
         ],
         className="card",

@@ -36,25 +36,35 @@ def list_(home: Home = None, tenant: Tenant = None, json: Json = False) -> None:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
+    rows = [{**one, "besides": _besides(one), "lag": _lag(one)} for one in found]
     columns: list[render.Column] = [
         ("source", "source", render.name),
         ("", "standing", str),
         ("received", "received", render.count),
         ("stored", "stored", render.count),
-        ("duplicate", "duplicate", render.count),
-        ("quarantined", "quarantined", render.count),
-        ("refused", "refused", render.count),
-        ("in spool", "in_spool", render.count),
-        ("lag p50", "lag_p50_s", render.seconds),
-        ("p99", "lag_p99_s", render.seconds),
+        ("besides", "besides", str),
+        ("99 % within", "lag", str),
         ("silent for", "silent_s", render.seconds),
-        ("complete until", "complete_until", render.moment),
-        ("changes", "drifts", render.count),
     ]
-    render.table(console(), "sources", columns, found)
+    render.table(console(), "sources", columns, rows)
     for one in found:
-        if one["why"] and one["standing"] not in ("healthy", "unheard", "undefined"):
+        if one["why"] and one["standing"] not in ("healthy", "unheard"):
             console().print(f"{one['source']} is {one['standing']}: {one['why']}", soft_wrap=True)
+
+
+def _besides(one: dict[str, Any]) -> str:
+    """What was not stored, in words."""
+    named = (
+        ("duplicate", "repeated"), ("quarantined", "quarantined"), ("refused", "refused"), ("in_spool", "waiting"),
+        ("missing", "MISSING"), ("drifts", "changes"),
+    )  # fmt: skip
+    return ", ".join(f"{one[name]:,} {word}" for name, word in named if one[name])
+
+
+def _lag(one: dict[str, Any]) -> str:
+    if one["lag_p50_s"] is None:
+        return ""
+    return render.seconds(one["lag_p99_s"])
 
 
 @app.command("show")
@@ -67,7 +77,7 @@ def show(source: Source, home: Home = None, tenant: Tenant = None, json: Json = 
     out = console()
     facts = [
         ("standing", f"{found['standing']}{': ' + found['why'] if found['why'] else ''}"),
-        ("collected by", found["kind"] or "events that are sent"),
+        ("collected by", "events that are sent with a key" if found["kind"] == "events" else found["kind"]),
         ("mapping pack", found["pack"] or "none"),
         ("owner", found["owner"] or "nobody"),
         ("received", f"{found['received']:,} events of {found['deliveries']:,} deliveries"),

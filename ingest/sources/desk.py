@@ -23,9 +23,10 @@ FAILING_SHARE = 0.05
 """Bad events of a source beyond which it is called failing."""
 QUIET_GAPS = 3.0
 """A source is quiet that was silent for so many times its usual longest pause, and for an hour at least."""
+SENT = "events"
 QUIET_AT_LEAST = timedelta(hours=1)
 
-Standing = Literal["healthy", "quiet", "failing", "waiting", "stopped", "off", "unheard", "undefined"]
+Standing = Literal["healthy", "quiet", "failing", "waiting", "stopped", "off", "unheard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class Collecting:
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
     """One source. `standing`: healthy; quiet (nothing was heard of it for longer than it usually pauses), failing (much
-    of it is bad), waiting (its collector cannot reach it), stopped, off, unheard (nothing came yet) or undefined
-    (events name it, and no definition does); `why` says more. Counts are events; seconds end in `_s`, and are null
-    where there is nothing to tell them from."""
+    of it is bad), waiting (its collector cannot reach it), stopped, off or unheard (nothing came yet); `why` says more.
+    `kind` is "events" where it has no definition: whoever has a key sends events that name it. Counts are events;
+    seconds end in `_s`, and are null where there is nothing to tell them from."""
 
     source: str
     title: str
@@ -133,7 +134,7 @@ class SourceDesk:
                 SourceHealth(
                     name,
                     definition.title if definition else "",
-                    definition.collect.kind if definition else "",
+                    definition.collect.kind if definition else SENT,
                     definition.pack if definition else "",
                     definition.owner if definition else "",
                     standing,
@@ -210,9 +211,7 @@ def _standing(
     silent_s: float | None,
     collecting: Collecting | None,
 ) -> tuple[Standing, str]:
-    if definition is None:
-        return "undefined", "events name it, and no definition does"
-    if definition.off:
+    if definition is not None and definition.off:
         return "off", "its definition says so"
     if state.get("stopped_why"):
         return "stopped", state["stopped_why"]

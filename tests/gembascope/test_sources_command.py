@@ -14,22 +14,32 @@ from typer.testing import CliRunner, Result
 
 from gembascope.cli import app as every
 from gembascope.commands import quarantine, sources
-from gembascope.workspace import LocalWorkspace, open_workspace
+from gembascope.workspace import LocalWorkspace
+from kernel.clock import SystemClock
 from kernel.errors import DefinitionError, InputError, NotFound
 from kernel.settings import load_settings
+from kernel.warehouse import Warehouse
 
 
 class Home:
-    """A home with a shop's mapping pack, and the commands on it."""
+    """A home with a shop's mapping pack, and the commands on it; all share one engine, as a process has one."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        mappings = folder / "tenants" / "local" / "mappings"
+    def __init__(self, folder: Path, warehouse: Warehouse, tenant: str) -> None:
+        self.folder, self.warehouse = folder, warehouse
+        self.settings = load_settings(home=folder, tenant=tenant)
+        mappings = folder / "tenants" / tenant / "mappings"
         mappings.mkdir(parents=True)
         (mappings / "shop.yaml").write_text(yaml.safe_dump(RULES))
 
+    def open(self, *_: Any) -> LocalWorkspace:
+        return LocalWorkspace(self.settings, SystemClock(), self.warehouse)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"COLUMNS": "220", "GEMBASCOPE_TENANT": self.settings.tenant}
+
     def ask(self, app: Any, *words: str, fails: int = 0, **more: Any) -> Result:
-        found = CliRunner().invoke(app, [*words, "--home", str(self.folder)], env={"COLUMNS": "220"}, **more)
+        found = CliRunner().invoke(app, [*words, "--home", str(self.folder)], env=self.environment, **more)
         if found.exception is not None and not isinstance(found.exception, SystemExit):
             raise found.exception
         assert found.exit_code == fails, found.output
@@ -37,10 +47,8 @@ class Home:
 
     def take(self, *deliveries: Any) -> None:
         """Deliveries as if a service had taken them."""
-        opened = open_workspace(load_settings(home=self.folder))
-        assert isinstance(opened, LocalWorkspace)
-        with_sources = opened.api._source_work().desk.sources
-        with_sources.inlet("web").take(deliveries)
+        opened = self.open()
+        opened.api._source_work().desk.sources.inlet("web").take(deliveries)
         opened.close()
 
     def account(self) -> dict[str, Any]:
@@ -48,8 +56,14 @@ class Home:
         return found
 
 
-def test_a_source_from_its_definition_to_its_mended_events(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+@pytest.fixture
+def home(warehouse: Warehouse, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    found = Home(tmp_path / "home", warehouse, tenant)
+    monkeypatch.setattr("gembascope.commands.options.open_workspace", found.open)
+    return found
+
+
+def test_a_source_from_its_definition_to_its_mended_events(home: Home, tmp_path: Path) -> None:
     assert "No source is defined" in home.ask(sources.app, "list").output
     assert "Nothing is in quarantine." in home.ask(quarantine.app, "list").output
     definition = tmp_path / "web.yaml"
@@ -84,7 +98,7 @@ def test_a_source_from_its_definition_to_its_mended_events(tmp_path: Path) -> No
     assert (found["received"], found["stored"], found["quarantined"], found["missing"]) == (4, 2, 1, 0)
 
     home.ask(sources.app, "remove", "web")
-    assert home.account()["standing"] == "undefined"
+    assert home.account()["kind"] == "events"
     home.ask(every, "audit", "export", str(tmp_path / "audit"))
     kinds = [json.loads(json.loads(line)["content"])["kind"] for line in
              (tmp_path / "audit" / "entries.ndjson").read_text().splitlines()
@@ -94,8 +108,7 @@ def test_a_source_from_its_definition_to_its_mended_events(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_what_is_wrong_is_told(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+def test_what_is_wrong_is_told(home: Home, tmp_path: Path) -> None:
     bad = tmp_path / "web.yaml"
     bad.write_text("id: web\npack: shop\ncollect: {kind: carrier_pigeon}\n")
     with pytest.raises(DefinitionError, match=r"web.yaml:3: collect.*cloudevents"):

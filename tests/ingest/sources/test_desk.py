@@ -96,7 +96,7 @@ def test_how_a_source_stands(desk: Desk, tmp_path: Path) -> None:
     asked.resume("web")
     assert standing(asked)[0] == "failing"
     desk.live.accept(body(event(1)), "till")
-    assert standing(asked, "till") == ("undefined", "events name it, and no definition does")
+    assert (standing(asked, "till"), asked.one("till").kind) == (("healthy", ""), "events")
     document = asked.one("web").document()
     assert (document["received"], document["quarantined"], document["bad_share"]) == (23, 2, 2 / 23)
     desk.write("sources", "web", {"pack": "shop", "collect": {"kind": "otlp"}, "off": True})

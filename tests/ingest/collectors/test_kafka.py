@@ -1,0 +1,141 @@
+"""Kafka: offsets are committed after messages are on disk. On the mock cluster that the library has built in, whose
+groups wait three seconds before they begin."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from collecting import SECRETS, collect, collect_in_process, text_of
+from confluent_kafka import Consumer, Producer, TopicPartition
+from inlets import MemoryInlet, kept
+from pydantic import ValidationError
+
+from ingest.collectors.broker_settings import KafkaSettings
+from ingest.collectors.kafka import KafkaCollector
+from ingest.sources.delivery import CollectorError
+from kernel.errors import SpoolFull
+
+
+class Cluster:
+    def __init__(self) -> None:
+        configuration = {"bootstrap.servers": "mock", "test.mock.num.brokers": 1}
+        self.producer = Producer(configuration, logger=logging.getLogger("mock"))
+        brokers = self.producer.list_topics(timeout=10).brokers.values()
+        self.brokers = [f"{one.host}:{one.port}" for one in brokers]
+
+    def publish(self, topic: str, numbers: range, **more: Any) -> None:
+        for n in numbers:
+            self.producer.produce(topic, f'{{"n": {n}}}'.encode(), partition=n % 4, **more)
+        assert self.producer.flush(10) == 0
+
+    def committed(self, topic: str) -> list[int]:
+        configuration = {"bootstrap.servers": self.brokers[0], "group.id": topic}
+        consumer = Consumer(configuration, logger=logging.getLogger("mock"))
+        try:
+            found = consumer.committed([TopicPartition(topic, n) for n in range(4)], 10)
+        finally:
+            consumer.close()
+        return [one.offset for one in found]
+
+    def settings(self, topic: str, **changes: Any) -> KafkaSettings:
+        plain: dict[str, Any] = {"kind": "kafka", "brokers": self.brokers, "topics": [topic], "group": topic}
+        return KafkaSettings.model_validate(plain | {"batch": 20, "linger_ms": 20, "session_timeout_s": 4} | changes)
+
+    def collector(self, topic: str, **changes: Any) -> KafkaCollector:
+        return KafkaCollector(self.settings(topic, **changes), SECRETS)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    made = Cluster()
+    yield made
+    made.producer.close()
+
+
+def test_an_inlet_that_fails_commits_nothing_and_what_it_did_not_take_comes_again(cluster: Cluster) -> None:
+    cluster.publish("failing", range(60), key=b"k", headers=[("X-Shop", b"north"), ("none", None)])
+    collector, states = cluster.collector("failing"), []
+
+    def fail(take: int) -> None:
+        states.append(cluster.committed("failing"))
+        if take == 2:
+            raise SpoolFull("full")
+
+    inlet = MemoryInlet(fail)
+    assert collect(collector, inlet, 60) == ["SpoolFull"]
+    assert sorted(inlet.bodies) == sorted(f'{{"n": {n}}}' for n in range(60))
+    assert states[0] == [-1001] * 4
+    # The first commit covers the first batch and nothing of the second.
+    assert sum(offset for offset in states[1] if offset > 0) == len(inlet.batches[0])
+    assert states[2] == states[1]
+    first = next(one for one in inlet.taken if one.key == "failing/0/0")
+    assert first.headers == {"x-shop": "north", "none": "", "key": "k"}
+    assert cluster.committed("failing") == [15] * 4
+
+
+def test_a_process_that_is_killed_loses_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    topic = "killed"
+    cluster.publish(topic, range(60))
+    path, settings = tmp_path / "kept", text_of(cluster.settings(topic).model_dump())
+    collect_in_process(settings, path, 60, "after", at=2)
+    collect_in_process(settings, path, 60)
+    batches = [[one["key"] for one in batch["deliveries"]] for batch in kept(path)]
+    keys = [key for batch in batches for key in batch]
+    assert set(keys) == {f"{topic}/{n % 4}/{n // 4}" for n in range(60)}
+    assert len(keys) - 60 == len(batches[1])
+
+
+def test_partitions_that_another_member_gets_are_lost_to_nobody(cluster: Cluster) -> None:
+    """Two members of a group; the second comes while the first is at work, and the group divides the partitions."""
+    cluster.publish("shared", range(80))
+    stopping, both = Event(), threading.Lock()
+    seen: set[str] = set()
+
+    def told(inlet: MemoryInlet) -> None:
+        with both:
+            seen.update(one.key for one in inlet.taken)
+            if len(seen) == 120:
+                stopping.set()
+
+    def run(inlet: MemoryInlet) -> None:
+        collector = cluster.collector("shared", batch=10)
+        while not stopping.is_set():
+            collector.run(inlet, stopping)
+
+    class Telling(MemoryInlet):
+        def take(self, deliveries: Any, place: str | None = None) -> Any:
+            found = super().take(deliveries, place)
+            told(self)
+            return found
+
+    inlets = [Telling(), Telling()]
+    first = threading.Thread(target=run, args=(inlets[0],))
+    first.start()
+    while not seen:
+        first.join(0.05)
+    second = threading.Thread(target=run, args=(inlets[1],))
+    second.start()
+    first.join(3.5)
+    cluster.publish("shared", range(80, 120))
+    for thread in (first, second):
+        thread.join(40)
+    stopping.set()
+    assert seen == {f"shared/{n % 4}/{n // 4}" for n in range(120)}
+    assert inlets[1].taken
+
+
+def test_what_goes_wrong_says_so_and_settings_are_what_they_may_be(cluster: Cluster) -> None:
+    with pytest.raises(CollectorError, match="_ALL_BROKERS_DOWN"):
+        cluster.collector("none", brokers=["127.0.0.1:1"]).run(MemoryInlet(), Event())
+    for wrong in ({"topics": ["^any"]}, {"brokers": ["a:1,b"]}, {"plugin.library.paths": "x"}):
+        with pytest.raises(ValidationError):
+            cluster.settings("none", **wrong)
+    sasl = {"mechanism": "SCRAM-SHA-512", "user": "u", "password": "env:GUEST"}
+    found = KafkaCollector(cluster.settings("none", sasl=sasl, tls={}), SECRETS)._configuration()
+    assert (found["security.protocol"], found["enable.auto.commit"]) == ("sasl_ssl", False)

@@ -160,9 +160,9 @@ class KafkaCollector:
             ]
         except KafkaException as error:
             errors = [error.args[0]]
-        for error in errors:
-            if error.code() not in _MOVED:
-                raise KafkaException(error)
+        for one in errors:
+            if one.code() not in _MOVED:
+                raise KafkaException(one)
             log.info("source %s: the group changed; some messages come again", self.notes.source)
 
     def _told(self, error: KafkaError) -> None:

@@ -101,7 +101,7 @@ class NatsCollector:
             tls_hostname=None if tls is None else settings.host,
             allow_reconnect=False,
             max_reconnect_attempts=1,  # of the first connection, which the setting above does not stop
-            reconnect_time_wait=0.1,  # type: ignore[arg-type]
+            reconnect_time_wait=0.1,
             closed_cb=closed,
             connect_timeout=10,
             ping_interval=10,
@@ -149,7 +149,7 @@ class NatsCollector:
         if most is not None and most > 0:
             self.notes.set("deliver", f"consumer {self.settings.durable!r} gives a message up after {most} deliveries")
         done = consumer.ack_floor.stream_seq if consumer.ack_floor is not None else 0
-        if consumer.delivered.consumer_seq and stream.state.first_seq > done + 1 and consumer.num_pending:
+        if done and stream.state.first_seq > done + 1 and consumer.num_pending:
             self.notes.set(
                 "gap", f"stream {name!r} begins at {stream.state.first_seq}; {done + 1} and after may be removed unread"
             )

@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from ingest.collectors.tls import Tls
 from kernel.secrets import Reference
 
-_LOCKS = re.compile(r"\b(for\s+(no\s+key\s+)?(update|share|key\s+share)|lock\s+in\s+share\s+mode|into\s+(out|dump)file)\b", re.I)
+_LOCKS = re.compile(
+    r"\b(for\s+(no\s+key\s+)?(update|share|key\s+share)|lock\s+in\s+share\s+mode|into\s+(out|dump)file)\b", re.I
+)
 
 
 def _zone(name: str) -> str:
@@ -23,7 +25,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\0\r\n]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00\r\n]+$")]
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
@@ -58,7 +60,10 @@ class SqlSettings(BaseModel):
     table: Name | None = Field(default=None, description="Table or view, by its exact name.")
     table_schema: Name | None = Field(default=None, description="Schema of the table, where it is not the usual one.")
     select: str | None = Field(
-        default=None, min_length=1, max_length=20_000, description="One SELECT in place of a table, without a semicolon."
+        default=None,
+        min_length=1,
+        max_length=20_000,
+        description="One SELECT in place of a table, without a semicolon.",
     )
     key: tuple[Name, ...] = Field(min_length=1, max_length=16, description="Columns that tell rows apart, never null.")
     watermark: Watermark = Field(description="How new and changed rows are found.")
@@ -108,7 +113,11 @@ class FolderSettings(BaseModel):
     kind: Literal["folder"] = Field(description="Files that appear in a folder.")
     path: Path = Field(description="The folder. Files in folders below it are not looked at.")
     pattern: str = Field(
-        default="*", min_length=1, max_length=200, pattern=r"^[^/\0]+$", description="Names to look at, such as *.csv.gz."
+        default="*",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^/\x00]+$",
+        description="Names to look at, such as *.csv.gz.",
     )
     per: Literal["line", "row", "file"] = Field(
         default="line", description="What is one message: a line, a row of a CSV with a header, or a whole file."
@@ -127,7 +136,10 @@ class FolderSettings(BaseModel):
     batch: int = Field(default=1_000, ge=1, le=10_000, description="Most messages handed over at once.")
     batch_bytes: int = Field(default=16 << 20, ge=1, le=256 << 20, description="Most bytes handed over at once.")
     most_message_bytes: int = Field(
-        default=8 << 20, ge=1, le=64 << 20, description="Longest line, row or whole file; beyond it the file is refused."
+        default=8 << 20,
+        ge=1,
+        le=64 << 20,
+        description="Longest line, row or whole file; beyond it the file is refused.",
     )
     most_file_bytes: int = Field(
         default=16 << 30, ge=1, description="Largest file, decompressed; beyond it the file is refused."

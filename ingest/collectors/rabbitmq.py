@@ -51,7 +51,7 @@ class RabbitMqCollector:
             try:
                 self._consume(connection, inlet, stopping, taking)
             finally:
-                # Whatever is unacknowledged goes back. That the broker is gone by now is told by what is raised already.
+                # What is unacknowledged goes back. If the broker is gone by now, what is raised already says so.
                 with suppress(AMQPError):
                     if connection.is_open:
                         connection.close()

@@ -26,9 +26,9 @@ def row_json(row: Mapping[str, Any], zones: Mapping[str, ZoneInfo | None]) -> by
     return _dumped({name: _plain(value, zones.get(name)) for name, value in row.items()})
 
 
-def key_json(values: Sequence[Any]) -> str:
-    """The values of a key as a JSON array: the same for the same key, now and later."""
-    return _dumped([_plain(value, None, bare=True) for value in values]).decode()
+def key_json(row: Mapping[str, Any], key: Sequence[str], zones: Mapping[str, ZoneInfo | None]) -> str:
+    """The values of the row's key as a JSON array: the same for the same key, now and later."""
+    return _dumped([_plain(row[name], zones.get(name)) for name in key]).decode()
 
 
 def digest(data: bytes) -> bytes:
@@ -39,8 +39,7 @@ def _dumped(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _plain(value: Any, zone: ZoneInfo | None, *, bare: bool = False) -> Any:
-    """`bare`: times without a zone stay without one, as in keys, which are only compared."""
+def _plain(value: Any, zone: ZoneInfo | None) -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -48,7 +47,7 @@ def _plain(value: Any, zone: ZoneInfo | None, *, bare: bool = False) -> Any:
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else str(value)
     if isinstance(value, datetime):
-        return _instant(value, zone, bare)
+        return _instant(value, zone)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, timedelta):
@@ -56,14 +55,14 @@ def _plain(value: Any, zone: ZoneInfo | None, *, bare: bool = False) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(bytes(value)).decode()
     if isinstance(value, dict):
-        return {str(name): _plain(one, zone, bare=bare) for name, one in value.items()}
+        return {str(name): _plain(one, zone) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one, zone, bare=bare) for one in value]
+        return [_plain(one, zone) for one in value]
     return str(value)
 
 
-def _instant(value: datetime, zone: ZoneInfo | None, bare: bool) -> str:
-    if value.tzinfo is None and not bare:
+def _instant(value: datetime, zone: ZoneInfo | None) -> str:
+    if value.tzinfo is None:
         if zone is None:
             raise CollectorError("the rows hold times without a time zone: say which it is, by `timezone`")
         value = value.replace(tzinfo=zone)

@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.types import NullType
 
 from ingest.collectors.polled_settings import SqlSettings
 from ingest.sources.delivery import CollectorError
@@ -45,7 +46,8 @@ _WITHOUT_ZONE = {"postgresql": {1114, 1115}, "mysql": {12}}
 """Type codes of times without a zone: timestamp and its arrays; DATETIME."""
 _IN_UTC = {"postgresql": set[int](), "mysql": {7}}
 """TIMESTAMP of MariaDB comes without a zone, in that of the session, which is UTC here."""
-_EARLIEST, _LATEST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001: in the column's zone
+# In the zone of the column, whichever that is.
+_EARLIEST, _LATEST = datetime.min, datetime.max  # noqa: DTZ901
 _REASONS = {
     "42703": "a column is not there",
     "1054": "a column is not there",
@@ -139,9 +141,11 @@ class SqlSource:
             highest, at = connection.execute(
                 select(select(func.max(self.mark)).select_from(self._from).where(self._real()).scalar_subquery(), now)
             ).one()
-        if highest is None or not self._is_time:
-            return highest
+        if highest is None:
+            return None
         self.check_mark(highest)
+        if not self._is_time:
+            return highest
         at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at
         if highest.tzinfo is None:
             at = at.astimezone(shape.zones.get(self.settings.watermark.column) or timezone.utc).replace(tzinfo=None)
@@ -149,34 +153,36 @@ class SqlSource:
 
     def has_unmarked(self, connection: Connection) -> bool:
         """Whether there are rows whose watermark is null or no real time: no poll can find them."""
-        unmarked = or_(self.mark.is_(None), ~self._real()) if self._is_time else self.mark.is_(None)
+        unmarked: Any = or_(self.mark.is_(None), ~self._real()) if self._is_time else self.mark.is_(None)
         with connection.begin():
             self._prepare(connection)
-            asked = select(literal_column("1")).select_from(self._from).where(unmarked).limit(1)
+            asked: Any = select(literal_column("1")).select_from(self._from).where(unmarked).limit(1)
             return connection.execute(asked).first() is not None
 
-    def page(self, connection: Connection, least: Any, after: Sequence[Any] | None) -> tuple[list[dict[str, Any]], Shape]:
+    def page(
+        self, connection: Connection, least: Any, after: Sequence[Any] | None
+    ) -> tuple[list[dict[str, Any]], Shape]:
         """The next rows by watermark and key, from `least` on, or after the row with these values, `batch` at most."""
-        asked = self._all().where(self._real())
+        asked: Any = self._all().where(self._real())
         if after is not None:
             asked = asked.where(_after([self.mark, *self.keys], after))
         elif least is not None:
-            asked = asked.where(self.mark >= least)
+            asked = asked.where(self.mark >= _bound(least))
         asked = asked.order_by(self.mark, *self.keys).limit(self.settings.batch)
         return self._rows(connection, asked)
 
-    def key_page(self, connection: Connection, after: Sequence[Any] | None, most: int) -> list[tuple[Any, ...]]:
+    def key_page(
+        self, connection: Connection, after: Sequence[Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], Shape]:
         """The next keys in their order."""
-        asked = select(*self.keys).select_from(self._from).order_by(*self.keys).limit(most)
+        asked: Any = select(*self.keys).select_from(self._from).order_by(*self.keys).limit(most)
         if after is not None:
             asked = asked.where(_after(self.keys, after))
-        with connection.begin():
-            self._prepare(connection)
-            return [tuple(row) for row in connection.execute(asked)]
+        return self._rows(connection, asked)
 
     def rows_of(self, connection: Connection, keys: Sequence[Sequence[Any]]) -> tuple[list[dict[str, Any]], Shape]:
-        """The rows of these keys that are there. Values may be as they are in JSON."""
-        alike = or_(*(and_(*(one == value for one, value in zip(self.keys, key, strict=True))) for key in keys))
+        """The rows of these keys, a hundred or so, that are there."""
+        alike = or_(*(and_(*(one == _bound(value) for one, value in zip(self.keys, key, strict=True))) for key in keys))
         return self._rows(connection, self._all().where(alike))
 
     def check_mark(self, value: Any) -> None:
@@ -195,7 +201,7 @@ class SqlSource:
         """Neither null, nor a time before the year 1 or after 9999 (`infinity`, 0000-00-00), which is no time here."""
         if not self._is_time:
             return self.mark.is_not(None)
-        return and_(self.mark >= bindparam("earliest", _EARLIEST), self.mark <= bindparam("latest", _LATEST))
+        return and_(self.mark >= _bound(_EARLIEST), self.mark <= _bound(_LATEST))
 
     def _all(self) -> Any:
         return select(literal_column("*")).select_from(self._from)
@@ -205,8 +211,8 @@ class SqlSource:
             self._prepare(connection)
             result = connection.execute(asked)
             shape = self._shape(result)
+            in_utc = [str(one[0]) for one in result.cursor.description if one[1] in _IN_UTC[self._family]]
             rows = [dict(zip(shape.columns, row, strict=True)) for row in result]
-        in_utc = self._utc_columns(result)
         for row in rows:
             for name in in_utc:
                 if isinstance(row[name], datetime):
@@ -220,3 +226,125 @@ class SqlSource:
             raise CollectorError(f"{self.settings.name}: two columns have the same name")
         declared = None if self.settings.timezone is None else ZoneInfo(self.settings.timezone)
         return Shape(names, {str(one[0]): declared for one in described if one[1] in _WITHOUT_ZONE[self._family]})
+
+    # Connecting ----------------------------------------------------------------------------------------------
+
+    def _engine(self) -> Engine:
+        settings = self.settings
+        password = None if settings.password is None else self._secrets.get(settings.password)
+        url = URL.create(
+            "postgresql+psycopg" if self.is_postgresql else "mysql+pymysql",
+            settings.user,
+            password,
+            settings.host,
+            settings.port,
+            settings.database,
+        )
+        engine = create_engine(url, poolclass=NullPool, connect_args=self._arguments(), hide_parameters=True)
+        event.listen(engine, "connect", _read_odd_times if self.is_postgresql else self._begin_session)
+        return engine
+
+    def _arguments(self) -> dict[str, Any]:
+        tls = self.settings.tls
+        if not self.is_postgresql:
+            found: dict[str, Any] = {"connect_timeout": 10, "read_timeout": self.settings.statement_timeout_s + 30}
+            found |= {"write_timeout": 30, "charset": "utf8mb4", "local_infile": False}
+            return found | ({} if tls is None else {"ssl": tls.context()})
+        found = {"connect_timeout": 10, "prepare_threshold": None, "application_name": "gembascope"}
+        if tls is None:
+            return found | {"sslmode": "prefer"}
+        tls.context()  # to refuse files that are none with a message that says so
+        found |= {"sslmode": "verify-full", "sslrootcert": str(tls.ca_file or "system")}
+        if tls.certificate_file is not None:
+            found |= {"sslcert": str(tls.certificate_file), "sslkey": str(tls.key_file)}
+        return found
+
+    def _begin_session(self, connection: Any, _: object) -> None:
+        """Of MariaDB and MySQL, where a transaction cannot be told once it runs."""
+        limit_s = self.settings.statement_timeout_s
+        statements = [
+            "SET SESSION time_zone = '+00:00'",
+            "SET SESSION TRANSACTION READ ONLY",
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}",
+            f"SET SESSION max_statement_time = {limit_s}"
+            if self.settings.dialect == "mariadb"
+            else f"SET SESSION max_execution_time = {int(limit_s * 1000)}",
+        ]
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    def _prepare(self, connection: Connection) -> None:
+        """The first statements of a transaction. PostgreSQL is told in each, as a pooler may give each to another
+        session."""
+        if not self.is_postgresql:
+            return
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY")
+        limits = {
+            "statement_timeout": int(self.settings.statement_timeout_s * 1000),
+            "lock_timeout": LOCK_WAIT_S * 1000,
+        }
+        for name, value in (*limits.items(), ("TimeZone", "UTC")):
+            connection.execute(select(func.set_config(name, str(value), True)))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Errors of the database as ours. Its texts repeat statements and values, so only codes leave this place."""
+        where = f"{self.settings.dialect} at {self.settings.reaches[0]}, {self.settings.name}"
+        try:
+            yield
+        except DBAPIError as error:
+            original: Any = error.orig
+            code = getattr(original, "sqlstate", None) or next(iter(getattr(original, "args", ())), "")
+            code = str(code) if isinstance(code, int | str) and len(str(code)) <= 5 else ""
+            reason = _REASONS.get(code, "does not answer, or refused")
+            raise CollectorError(f"{where}: {reason} ({type(original).__name__} {code})".replace(" )", ")")) from None
+        except SQLAlchemyError as error:
+            raise CollectorError(f"{where}: cannot be read ({type(error).__name__})") from None
+
+
+def _column(name: str) -> ColumnElement[Any]:
+    return column(quoted_name(name, True))
+
+
+def _bound(value: Any) -> Any:
+    """The value as a parameter without a type: the database takes that of the column, also of enums and UUIDs."""
+    return bindparam(None, value, type_=NullType(), unique=True)
+
+
+def _after(columns: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """That a row comes after these values, in the order of the columns. The first is compared alone as well, which is
+    what lets an index be used."""
+    steps = []
+    for n, one in enumerate(columns):
+        same = [columns[m] == _bound(values[m]) for m in range(n)]
+        steps.append(and_(*same, one > _bound(values[n])))
+    return and_(columns[0] >= _bound(values[0]), or_(*steps))
+
+
+def _read_odd_times(connection: Any, _: object) -> None:
+    """Times that Python has none for (`infinity`, years before 1) as their texts: they would fail a whole page."""
+    from psycopg import DataError
+    from psycopg.types.datetime import DateLoader, IntervalLoader, TimestampLoader, TimestamptzLoader
+
+    def lenient(loader: Any) -> Any:
+        class Lenient(loader):  # type: ignore[misc]
+            def load(self, data: Any) -> Any:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Lenient
+
+    kinds = {
+        "timestamp": TimestampLoader,
+        "timestamptz": TimestamptzLoader,
+        "date": DateLoader,
+        "interval": IntervalLoader,
+    }
+    for name, loader in kinds.items():
+        connection.adapters.register_loader(name, lenient(loader))

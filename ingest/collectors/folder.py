@@ -152,7 +152,7 @@ class FolderCollector:
                 return
         self.notes.drop(name)
         if self.settings.after == "move":
-            self._move(folder, name)
+            self._move(folder, name, identity)
             all_progress.pop(name, None)
 
     def _read(
@@ -172,22 +172,26 @@ class FolderCollector:
         progress = _Progress(identity.inode, identity.size, identity.mtime_ns, skip, known.chain if known else "")
         batch: list[Delivery] = []
         size = 0
-        with self._opened(folder, name, identity) as stream:
-            for n, record in enumerate(records(stream, self.settings, name), 1):
-                if stopping.is_set():
-                    return False
-                if n <= skip:
-                    continue
-                if batch and (len(batch) >= self.settings.batch or size + len(record.body) > self.settings.batch_bytes):
-                    self._take(inlet, batch, name, progress, all_progress)
-                    batch, size = [], 0
-                batch.append(_delivery(name, record))
-                size += len(record.body)
-                progress.records, progress.chain, progress.offset = n, record.chain, stream.produced
-            now = os.fstat(stream.fileno())
+        with self._opened(folder, name, identity) as (stream, number):
+            try:
+                for n, record in enumerate(records(stream, self.settings, name), 1):
+                    if stopping.is_set():
+                        return False
+                    if n <= skip:
+                        continue
+                    full = len(batch) >= self.settings.batch or size + len(record.body) > self.settings.batch_bytes
+                    if batch and full:
+                        self._take(inlet, batch, name, progress, all_progress)
+                        batch, size = [], 0
+                    batch.append(_delivery(name, record))
+                    size += len(record.body)
+                    progress.records, progress.chain, progress.offset = n, record.chain, stream.produced
+            except UnreadableFile:
+                self._take(inlet, batch, name, progress, all_progress)  # what stands before the damage is good
+                raise
+            now = os.fstat(number)
         if _Identity(now.st_ino, now.st_size, now.st_mtime_ns) != identity:
-            if batch:
-                self._take(inlet, batch, name, progress, all_progress)
+            self._take(inlet, batch, name, progress, all_progress)
             return False
         progress.whole = True
         self._take(inlet, batch, name, progress, all_progress)
@@ -195,7 +199,7 @@ class FolderCollector:
 
     def _continues(self, folder: int, name: str, identity: _Identity, known: _Progress, stopping: Event) -> bool:
         """Whether the file begins with what was handed over of it."""
-        with self._opened(folder, name, identity) as stream:
+        with self._opened(folder, name, identity) as (stream, _):
             for n, record in enumerate(records(stream, self.settings, name), 1):
                 if n == known.records:
                     return record.chain == known.chain
@@ -211,7 +215,7 @@ class FolderCollector:
         all_progress[name] = _Progress(**asdict(progress))
 
     @contextmanager
-    def _opened(self, folder: int, name: str, identity: _Identity) -> Iterator[BoundedStream]:
+    def _opened(self, folder: int, name: str, identity: _Identity) -> Iterator[tuple[BoundedStream, int]]:
         try:
             # Never through a link, and never waiting for the other end of a pipe.
             number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
@@ -223,9 +227,9 @@ class FolderCollector:
                 raise UnreadableFile("another file took its place")
             limits = Limits(max_bytes=self.settings.most_file_bytes)
             with BoundedStream(file, self.settings.path / name, limits) as stream:
-                yield stream
+                yield stream, number
 
-    def _move(self, folder: int, name: str) -> None:
+    def _move(self, folder: int, name: str, identity: _Identity) -> None:
         """Into done/, under a name that is free there."""
         try:
             os.mkdir(DONE, 0o700, dir_fd=folder)
@@ -233,10 +237,26 @@ class FolderCollector:
             if not stat.S_ISDIR(os.stat(DONE, dir_fd=folder, follow_symlinks=False).st_mode):
                 raise CollectorError(f"{self.settings.path / DONE} is a link or no folder") from None
         target, count = name, 0
-        while os.access(f"{DONE}/{target}", os.F_OK, dir_fd=folder, follow_symlinks=False):
+        while _is_there(f"{DONE}/{target}", folder):
             count += 1
             target = f"{name}.{count}"
         os.rename(name, f"{DONE}/{target}", src_dir_fd=folder, dst_dir_fd=folder)
+        moved = os.stat(f"{DONE}/{target}", dir_fd=folder, follow_symlinks=False)
+        if _Identity(moved.st_ino, moved.st_size, moved.st_mtime_ns) != identity:
+            # Somebody wrote another one at this very moment: it goes back to be read.
+            if _is_there(name, folder):
+                raise CollectorError(
+                    f"{self.settings.path / DONE / target} was not read: put it back under another name"
+                )
+            os.rename(f"{DONE}/{target}", name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _delivery(name: str, record: Record) -> Delivery:

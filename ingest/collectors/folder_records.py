@@ -73,13 +73,18 @@ def _split(stream: BoundedStream, settings: FolderSettings, name: str) -> Iterat
         *whole, pending = (pending + piece).split(b"\n")
         for one in whole:
             line += 1
-            yield line, one + b"\n"
-        if len(pending) > settings.most_message_bytes:
-            raise UnreadableFile(f"{name}: line {line + 1} has more than {settings.most_message_bytes:,} bytes")
+            yield line, _short(one, line, settings, name) + b"\n"
+        _short(pending, line + 1, settings, name)
         if not piece:
             if pending:
                 yield line + 1, pending
             return
+
+
+def _short(line: bytes, number: int, settings: FolderSettings, name: str) -> bytes:
+    if len(line) > settings.most_message_bytes:
+        raise UnreadableFile(f"{name}: line {number} has more than {settings.most_message_bytes:,} bytes")
+    return line
 
 
 class _Source:
@@ -104,7 +109,7 @@ class _Source:
 
 def _texts(stream: BoundedStream, settings: FolderSettings, name: str) -> Iterator[tuple[int, str]]:
     if settings.encoding == "utf-16":  # its line breaks are two bytes
-        file = io.TextIOWrapper(io.BufferedReader(stream, _READ), "utf-16", errors="surrogateescape", newline="")
+        file = io.TextIOWrapper(io.BufferedReader(stream, _READ), "utf-16", newline="")
         try:
             for line in range(1, 1 << 62):
                 text = file.readline(settings.most_message_bytes + 1)
@@ -117,6 +122,8 @@ def _texts(stream: BoundedStream, settings: FolderSettings, name: str) -> Iterat
                 yield line, text
         except UnicodeError as error:
             raise UnreadableFile(f"{name}: no UTF-16: {error}") from None
+        finally:
+            file.detach().detach()  # or it would close the stream
         return
     for line, raw in _split(stream, settings, name):
         text = raw.decode(settings.encoding, "surrogateescape")

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text, delete, select
+from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kernel.state.database import State
@@ -26,6 +26,8 @@ KNOWN = Table(
 )
 """One row per key that was handed over and did not vanish since."""
 
+_TABLES_LOCK = 7_236_110_096
+"""Of this program alone: two processes that open an empty database must not both make the table."""
 _CHUNK = 500
 """Keys per statement."""
 
@@ -50,6 +52,8 @@ class KnownKeys(Protocol):
 
 def make_key_tables(connection: Connection) -> None:
     """The table, where it is not there yet."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TABLES_LOCK})
     KEYS.create_all(connection)
 
 

@@ -298,8 +298,8 @@ class SqlSource:
             yield
         except DBAPIError as error:
             original: Any = error.orig
-            code = getattr(original, "sqlstate", None) or next(iter(getattr(original, "args", ())), "")
-            code = str(code) if isinstance(code, int | str) and len(str(code)) <= 5 else ""
+            number = next(iter(getattr(original, "args", ())), None)
+            code = str(number) if isinstance(number, int) else getattr(original, "sqlstate", None) or ""
             reason = _REASONS.get(code, "does not answer, or refused")
             raise CollectorError(f"{where}: {reason} ({type(original).__name__} {code})".replace(" )", ")")) from None
         except SQLAlchemyError as error:

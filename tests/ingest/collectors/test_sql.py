@@ -37,6 +37,7 @@ class Database:
     dialect: str
     table: str
     stack: ExitStack
+    database: str = "postgres"
 
     def open(self) -> Any:
         """A session, each statement of which is committed at once unless it says BEGIN."""
@@ -44,7 +45,7 @@ class Database:
             return self.stack.enter_context(
                 psycopg.connect("postgresql://postgres@127.0.0.1/postgres", autocommit=True)
             )
-        session = pymysql.connect(host="127.0.0.1", user="root", autocommit=True, database="test_gembascope")
+        session = pymysql.connect(host="127.0.0.1", user="root", autocommit=True, database=self.database)
         self.stack.callback(session.close)
         return session
 
@@ -52,7 +53,7 @@ class Database:
         plain: dict[str, Any] = {"kind": "sql", "dialect": self.dialect, "host": "127.0.0.1", "table": self.table}
         plain |= {"port": PORTS[self.dialect], "key": ["id"], "poll_s": 0.05, "batch": 4, "timezone": "Europe/Berlin"}
         plain |= {"user": "postgres", "database": "postgres"} if self.dialect == "postgresql" else {}
-        plain |= {"user": "root", "database": "test_gembascope"} if self.dialect == "mariadb" else {}
+        plain |= {"user": "root", "database": self.database} if self.dialect == "mariadb" else {}
         watermark = {"column": "changed", "type": "timestamp", "overlap": 60}
         return SqlSettings.model_validate(plain | {"watermark": watermark} | changes)
 
@@ -72,8 +73,11 @@ def database(dialect: str) -> Iterator[Database]:
     with ExitStack() as stack:
         made = Database(dialect, f"Orders {uuid4().hex}", stack)
         if dialect == "mariadb":
-            with pymysql.connect(host="127.0.0.1", user="root", autocommit=True) as server:
-                run(server, "CREATE DATABASE IF NOT EXISTS test_gembascope")
+            server = pymysql.connect(host="127.0.0.1", user="root", autocommit=True)
+            stack.callback(server.close)
+            made.database = f"gembascope_{uuid4().hex}"
+            run(server, f"CREATE DATABASE {made.database}")
+            stack.callback(run, server, f"DROP DATABASE {made.database}")
         session = made.open()
         instant, local = ("timestamptz", "timestamp") if dialect == "postgresql" else ("timestamp(6)", "datetime")
         columns = f"id bigint PRIMARY KEY, state varchar(20), changed {instant} NULL, local {local} NULL"

@@ -119,8 +119,12 @@ class RabbitMqCollector:
     @staticmethod
     def _take(connection: Any, taken: Future[None]) -> None:
         """Serve the connection until the batch is taken; raise what the inlet raised."""
-        with suppress(AMQPConnectionError):  # it is over already: the loop below says so itself
-            taken.add_done_callback(lambda _: connection.is_open and connection.add_callback_threadsafe(lambda: None))
+
+        def wake(_: Future[None]) -> None:
+            with suppress(AMQPConnectionError):  # it is over: the loop below finds out by itself
+                connection.add_callback_threadsafe(lambda: None)
+
+        taken.add_done_callback(wake)
         while not taken.done():
             connection.process_data_events(_POLL_S)
         taken.result()

@@ -131,12 +131,11 @@ class SqlCollector:
                 return
 
     def _look_back(self, place: Place) -> None:
-        if isinstance(place.mark, int) and isinstance(place.bound, int) and place.after is None:
-            if place.bound < place.mark - self.settings.watermark.overlap:
-                self.notes.set("back", f"the highest {self.settings.watermark.column} went back: what is below "
-                               f"{place.mark} less the overlap is not looked at")  # fmt: skip
-            else:
-                self.notes.drop("back")
+        if place.after is None and isinstance(place.mark, int) and isinstance(place.bound, int):
+            overlap, column = self.settings.watermark.overlap, self.settings.watermark.column
+            if place.bound < place.mark - overlap:
+                least = place.mark - int(overlap)
+                self.notes.set("back", f"the highest {column} went back: rows below {least} were not looked at")
 
     def _hand_over(self, inlet: Inlet, rows: list[dict[str, Any]], shape: Shape, after: list[Any] | None) -> None:
         """One page, without what is known of it already, with the place that follows it: None after the last."""

@@ -250,7 +250,11 @@ class SqlSource:
             found: dict[str, Any] = {"connect_timeout": 10, "read_timeout": self.settings.statement_timeout_s + 30}
             found |= {"write_timeout": 30, "charset": "utf8mb4", "local_infile": False}
             return found | ({} if tls is None else {"ssl": tls.context()})
-        found = {"connect_timeout": 10, "prepare_threshold": None, "application_name": "gembascope"}
+        found = {
+            "connect_timeout": 10,
+            "prepare_threshold": None,
+            "application_name": f"gembascope {self.settings.name}"[:60],
+        }
         if tls is None:
             return found | {"sslmode": "prefer"}
         tls.context()  # to refuse files that are none with a message that says so

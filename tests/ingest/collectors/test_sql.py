@@ -288,7 +288,8 @@ def test_nothing_is_locked_and_no_transaction_is_open_while_rows_are_taken(sourc
         if source.dialect == "postgresql":
             cursor.execute(
                 "SELECT state, (SELECT count(*) FROM pg_locks l WHERE l.pid = a.pid) FROM pg_stat_activity a "
-                "WHERE application_name = 'gembascope'"
+                "WHERE application_name = %s",
+                [f"gembascope {source.table}"],
             )
             found.extend(cursor.fetchall())
         else:

@@ -251,31 +251,27 @@ def test_a_process_that_is_killed_goes_on_where_it_was(postgres: Database, kill:
 
 
 def test_deletes_are_found_and_rows_that_no_watermark_told_of(source: Database, tmp_path: Path) -> None:
+    """Rows 1 and 3 are deleted between a poll and its comparison; 3 comes back as it was; 50 is far too low."""
     session = source.open()
     insert(source, session, {n: "10:00:00" for n in range(6)})
 
-    def between(poll: int) -> None:
-        if poll == 1:
+    def deleting(take: int) -> None:
+        if take == 2:
             run(session, f"DELETE FROM {quoted(source)} WHERE id IN (1, 3)")  # noqa: S608
-            insert(source, session, {50: "03:00:00"})
-        if poll == 2:
-            insert(source, session, {3: "10:00:00"})
 
-    inlet = MemoryInlet()
-    # Keys are compared after the first poll and after the second.
+    def between(polls: int) -> None:
+        if polls in (1, 2):
+            insert(source, session, {3: "10:00:00"} if polls == 1 else {50: "03:00:00"})
+
+    inlet, settings = MemoryInlet(deleting), source.settings(deletes=True, deletes_every_s=5)
+    ticks = iter([0, 1, 2, 10, 10])  # keys are compared after the first poll and after the fourth
     with State(load_settings(home=tmp_path), file="keys.sqlite", prepare=make_key_tables) as state:
         keys = StateKeys(state, "local", "orders")
-        collector = SqlCollector(
-            source.settings(deletes=True, deletes_every_s=5),
-            SECRETS,
-            keys,
-            monotonic=iter([0, 10, 10, 11, 12]).__next__,
-        )
-        poll(collector, inlet, 4, between)
-    changes = [(json.loads(one.body)["id"], one.headers["change"]) for one in inlet.taken]
-    assert changes[:6] == [(n, "upsert") for n in range(6)]
-    # Row 3 comes back as it was; row 50 is far below the watermark.
-    assert sorted(changes[6:]) == [(1, "deleted"), (3, "deleted"), (3, "upsert"), (50, "upsert")]
+        poll(SqlCollector(settings, SECRETS, keys, monotonic=ticks.__next__), inlet, 4, between)
+        assert len(keys.hashes()) == 6
+    changes = [sorted((json.loads(one.body)["id"], one.headers["change"]) for one in batch) for batch in inlet.batches]
+    assert changes[:2] == [[(n, "upsert") for n in range(4)], [(4, "upsert"), (5, "upsert")]]
+    assert changes[2:] == [[(1, "deleted"), (3, "deleted")], [(3, "upsert")], [(50, "upsert")]]
 
 
 def test_nothing_is_locked_and_no_transaction_is_open_while_rows_are_taken(source: Database) -> None:

@@ -16,7 +16,7 @@ _NAME = r"^[^\s.*>/\\]{1,200}$"
 class RabbitMqSettings(BaseModel):
     """A queue of RabbitMQ."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["rabbitmq"] = Field(description="Messages of a RabbitMQ queue, by AMQP 0-9-1.")
     host: str = Field(min_length=1, max_length=255, description="Host name or address of the broker.")
@@ -50,7 +50,7 @@ class RabbitMqSettings(BaseModel):
 class KafkaTls(BaseModel):
     """TLS to the brokers. Their certificates are always verified."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authorities to trust; unset: this machine's."
@@ -63,7 +63,7 @@ class KafkaTls(BaseModel):
 class KafkaSasl(BaseModel):
     """How to sign in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(description="SASL mechanism.")
     user: str = Field(min_length=1, max_length=255, description="User to sign in as.")
@@ -73,7 +73,7 @@ class KafkaSasl(BaseModel):
 class KafkaSettings(BaseModel):
     """Topics of Kafka, or of what speaks its protocol."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["kafka"] = Field(description="Messages of Kafka topics, as a member of a consumer group.")
     brokers: tuple[str, ...] = Field(min_length=1, max_length=20, description="Some brokers, as host:port.")
@@ -117,7 +117,7 @@ class KafkaSettings(BaseModel):
 class NatsSettings(BaseModel):
     """A stream of NATS JetStream."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["nats"] = Field(description="Messages of a NATS JetStream stream, by a durable pull consumer.")
     host: str = Field(min_length=1, max_length=255, pattern=r"^[^\s/@,?#]+$", description="Host of the server.")

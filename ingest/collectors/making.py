@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from ingest.collectors.broker_settings import KafkaSettings, NatsSettings, RabbitMqSettings
 from ingest.collectors.polled_settings import FolderSettings, SqlSettings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CollectorSettings = Annotated[
     KafkaSettings | NatsSettings | RabbitMqSettings | SqlSettings | FolderSettings, Field(discriminator="kind")
 ]
-COLLECTOR_SETTINGS: TypeAdapter[Any] = TypeAdapter(CollectorSettings)
+COLLECTOR_SETTINGS: TypeAdapter[Any] = TypeAdapter(CollectorSettings, config=ConfigDict(hide_input_in_errors=True))
 
 
 def make_collector(settings: Any, secrets: Secrets, keys: KnownKeys | None = None) -> Collector:

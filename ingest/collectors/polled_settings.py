@@ -32,7 +32,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 class Watermark(BaseModel):
     """The column by which new and changed rows are found: it grows whenever a row is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     column: Name = Field(description="Column that is set anew when a row is written; indexed, never null.")
     type: Literal["timestamp", "integer"] = Field(description="What the column holds: a date with time, or a number.")
@@ -47,7 +47,7 @@ class Watermark(BaseModel):
 class SqlSettings(BaseModel):
     """A table, a view or one SELECT of a database, polled without locking anything."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["sql"] = Field(description="Rows of a database, polled by a watermark.")
     dialect: Literal["postgresql", "mariadb", "mysql"] = Field(description="Which database it is.")
@@ -108,7 +108,7 @@ class SqlSettings(BaseModel):
 class FolderSettings(BaseModel):
     """A folder of this machine in which another system puts files."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["folder"] = Field(description="Files that appear in a folder.")
     path: Path = Field(description="The folder. Files in folders below it are not looked at.")

@@ -13,7 +13,7 @@ from kernel.errors import SettingsError
 class Tls(BaseModel):
     """Certificates of a connection; with nothing set, those that this machine trusts. There is no way to not verify."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     ca_file: Path | None = Field(default=None, description="PEM file of the authorities to trust, in place of all.")
     certificate_file: Path | None = Field(default=None, description="PEM file of our own certificate, for mutual TLS.")

@@ -8,24 +8,19 @@ SELECT is a consistent read of InnoDB, which locks no row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    URL,
     ColumnElement,
     Connection,
-    Engine,
-    NullPool,
     and_,
     bindparam,
     column,
-    create_engine,
-    event,
     func,
     literal_column,
     or_,
@@ -33,45 +28,20 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import NullType
 
 from ingest.collectors.polled_settings import SqlSettings
+from ingest.collectors.sql_session import SqlSession
 from ingest.sources.delivery import CollectorError
 from kernel.secrets import Secrets
 
-LOCK_WAIT_S = 5
 _WITHOUT_ZONE = {"postgresql": {1114, 1115}, "mysql": {12}}
 """Type codes of times without a zone: timestamp and its arrays; DATETIME."""
 _IN_UTC = {"postgresql": set[int](), "mysql": {7}}
 """TIMESTAMP of MariaDB comes without a zone, in that of the session, which is UTC here."""
 # In the zone of the column, whichever that is.
 _EARLIEST, _LATEST = datetime.min, datetime.max  # noqa: DTZ901
-_REASONS = {
-    "42703": "a column is not there",
-    "1054": "a column is not there",
-    "42P01": "the table is not there",
-    "1146": "the table is not there",
-    "42501": "the user may not read it",
-    "1142": "the user may not read it",
-    "1143": "the user may not read it",
-    "55P03": "the table is locked",
-    "1205": "the table is locked",
-    "57014": "the query took longer than statement_timeout_s",
-    "1969": "the query took longer than statement_timeout_s",
-    "3024": "the query took longer than statement_timeout_s",
-    "28P01": "the user's password was refused",
-    "28000": "the user was refused",
-    "1045": "the user or its password was refused",
-    "1044": "the user may not use the database",
-    "3D000": "the database is not there",
-    "1049": "the database is not there",
-    "42883": "a column is of another type than before, or than is said",
-    "42804": "a column is of another type than before, or than is said",
-    "25006": "the statement would write",
-    "1792": "the statement would write",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +57,8 @@ class SqlSource:
     """Where rows are read."""
 
     def __init__(self, settings: SqlSettings, secrets: Secrets) -> None:
-        self.settings, self._secrets = settings, secrets
-        self.is_postgresql = settings.dialect == "postgresql"
+        self.settings, self.session = settings, SqlSession(settings, secrets)
+        self.is_postgresql = self.session.is_postgresql
         self._family = "postgresql" if self.is_postgresql else "mysql"
         if settings.table is not None:
             schema = None if settings.table_schema is None else quoted_name(settings.table_schema, True)
@@ -99,16 +69,9 @@ class SqlSource:
         self.mark = _column(settings.watermark.column)
         self.keys = [_column(name) for name in settings.key]
 
-    @contextmanager
-    def connected(self) -> Iterator[Connection]:
+    def connected(self) -> AbstractContextManager[Connection]:
         """A connection, closed afterwards; errors of the database are raised as `CollectorError`."""
-        with self._translated():
-            engine = self._engine()
-            try:
-                with engine.connect() as connection:
-                    yield connection
-            finally:
-                engine.dispose()
+        return self.session.connected()
 
     def shape(self, connection: Connection) -> Shape:
         """The columns and their types.
@@ -119,7 +82,7 @@ class SqlSource:
             A column that is needed is not there, or times have no zone and none is said.
         """
         with connection.begin():
-            self._prepare(connection)
+            self.session.prepare(connection)
             found = self._shape(connection.execute(self._all().limit(0)))
         settings = self.settings
         for name in (settings.watermark.column, *settings.key):
@@ -137,7 +100,7 @@ class SqlSource:
         Below it, and within the overlap, all may still appear."""
         now = func.now() if self.is_postgresql else func.utc_timestamp(6)
         with connection.begin():
-            self._prepare(connection)
+            self.session.prepare(connection)
             highest, at = connection.execute(
                 select(select(func.max(self.mark)).select_from(self._from).where(self._real()).scalar_subquery(), now)
             ).one()
@@ -155,7 +118,7 @@ class SqlSource:
         """Whether there are rows whose watermark is null or no real time: no poll can find them."""
         unmarked: Any = or_(self.mark.is_(None), ~self._real()) if self._is_time else self.mark.is_(None)
         with connection.begin():
-            self._prepare(connection)
+            self.session.prepare(connection)
             asked: Any = select(literal_column("1")).select_from(self._from).where(unmarked).limit(1)
             return connection.execute(asked).first() is not None
 
@@ -208,7 +171,7 @@ class SqlSource:
 
     def _rows(self, connection: Connection, asked: Any) -> tuple[list[dict[str, Any]], Shape]:
         with connection.begin():
-            self._prepare(connection)
+            self.session.prepare(connection)
             result = connection.execute(asked)
             shape = self._shape(result)
             in_utc = [str(one[0]) for one in result.cursor.description if one[1] in _IN_UTC[self._family]]
@@ -226,88 +189,6 @@ class SqlSource:
             raise CollectorError(f"{self.settings.name}: two columns have the same name")
         declared = None if self.settings.timezone is None else ZoneInfo(self.settings.timezone)
         return Shape(names, {str(one[0]): declared for one in described if one[1] in _WITHOUT_ZONE[self._family]})
-
-    # Connecting ----------------------------------------------------------------------------------------------
-
-    def _engine(self) -> Engine:
-        settings = self.settings
-        password = None if settings.password is None else self._secrets.get(settings.password)
-        url = URL.create(
-            "postgresql+psycopg" if self.is_postgresql else "mysql+pymysql",
-            settings.user,
-            password,
-            settings.host,
-            settings.port,
-            settings.database,
-        )
-        engine = create_engine(url, poolclass=NullPool, connect_args=self._arguments(), hide_parameters=True)
-        event.listen(engine, "connect", _read_odd_times if self.is_postgresql else self._begin_session)
-        return engine
-
-    def _arguments(self) -> dict[str, Any]:
-        tls = self.settings.tls
-        if not self.is_postgresql:
-            found: dict[str, Any] = {"connect_timeout": 10, "read_timeout": self.settings.statement_timeout_s + 30}
-            found |= {"write_timeout": 30, "charset": "utf8mb4", "local_infile": False}
-            return found | ({} if tls is None else {"ssl": tls.context()})
-        found = {
-            "connect_timeout": 10,
-            "prepare_threshold": None,
-            "application_name": f"gembascope {self.settings.name}"[:60],
-        }
-        if tls is None:
-            return found | {"sslmode": "prefer"}
-        tls.context()  # to refuse files that are none with a message that says so
-        found |= {"sslmode": "verify-full", "sslrootcert": str(tls.ca_file or "system")}
-        if tls.certificate_file is not None:
-            found |= {"sslcert": str(tls.certificate_file), "sslkey": str(tls.key_file)}
-        return found
-
-    def _begin_session(self, connection: Any, _: object) -> None:
-        """Of MariaDB and MySQL, where a transaction cannot be told once it runs."""
-        limit_s = self.settings.statement_timeout_s
-        statements = [
-            "SET SESSION time_zone = '+00:00'",
-            "SET SESSION TRANSACTION READ ONLY",
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}",
-            f"SET SESSION max_statement_time = {limit_s}"
-            if self.settings.dialect == "mariadb"
-            else f"SET SESSION max_execution_time = {int(limit_s * 1000)}",
-        ]
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        connection.commit()
-
-    def _prepare(self, connection: Connection) -> None:
-        """The first statements of a transaction. PostgreSQL is told in each, as a pooler may give each to another
-        session."""
-        if not self.is_postgresql:
-            return
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY")
-        limits = {
-            "statement_timeout": int(self.settings.statement_timeout_s * 1000),
-            "lock_timeout": LOCK_WAIT_S * 1000,
-        }
-        for name, value in (*limits.items(), ("TimeZone", "UTC")):
-            connection.execute(select(func.set_config(name, str(value), True)))
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Errors of the database as ours. Its texts repeat statements and values, so only codes leave this place."""
-        where = f"{self.settings.dialect} at {self.settings.reaches[0]}, {self.settings.name}"
-        try:
-            yield
-        except DBAPIError as error:
-            original: Any = error.orig
-            number = next(iter(getattr(original, "args", ())), None)
-            code = str(number) if isinstance(number, int) else getattr(original, "sqlstate", None) or ""
-            reason = _REASONS.get(code, "does not answer, or refused")
-            raise CollectorError(f"{where}: {reason} ({type(original).__name__} {code})".replace(" )", ")")) from None
-        except SQLAlchemyError as error:
-            raise CollectorError(f"{where}: cannot be read ({type(error).__name__})") from None
 
 
 def _column(name: str) -> ColumnElement[Any]:
@@ -327,28 +208,3 @@ def _after(columns: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> Colu
         same = [columns[m] == _bound(values[m]) for m in range(n)]
         steps.append(and_(*same, one > _bound(values[n])))
     return and_(columns[0] >= _bound(values[0]), or_(*steps))
-
-
-def _read_odd_times(connection: Any, _: object) -> None:
-    """Times that Python has none for (`infinity`, years before 1) as their texts: they would fail a whole page."""
-    from psycopg import DataError
-    from psycopg.types.datetime import DateLoader, IntervalLoader, TimestampLoader, TimestamptzLoader
-
-    def lenient(loader: Any) -> Any:
-        class Lenient(loader):  # type: ignore[misc]
-            def load(self, data: Any) -> Any:
-                try:
-                    return super().load(data)
-                except DataError:
-                    return bytes(data).decode()
-
-        return Lenient
-
-    kinds = {
-        "timestamp": TimestampLoader,
-        "timestamptz": TimestamptzLoader,
-        "date": DateLoader,
-        "interval": IntervalLoader,
-    }
-    for name, loader in kinds.items():
-        connection.adapters.register_loader(name, lenient(loader))

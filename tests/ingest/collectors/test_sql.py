@@ -308,7 +308,7 @@ def test_nothing_is_locked_and_no_transaction_is_open_while_rows_are_taken(sourc
 def write_as_the_collector(source: Database) -> None:
     reading = source.collector()._source
     with reading.connected() as connection, connection.begin():
-        reading._prepare(connection)
+        reading.session.prepare(connection)
         connection.exec_driver_sql(f"DELETE FROM {quoted(source)}")  # noqa: S608
 
 

@@ -27,10 +27,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from kernel.clock import Clock
 from kernel.errors import DefinitionError, InputError, NotFound, SettingsError, StateConflict, StateUnavailable
 from kernel.secrets import Secrets
+from kernel.signatures import signing_key, verified_id
 from kernel.state.database import State
 from kernel.state.tables.outbox import RECEIVED_CALLBACKS
 from orchestration_hooks.connections import Connections, Webhook
-from orchestration_hooks.signatures import signing_key, verified_id
 from orchestration_hooks.trigger import Callback
 
 KEPT = timedelta(days=7)

@@ -19,11 +19,11 @@ from kernel.clock import Clock
 from kernel.egress import Answer, Egress
 from kernel.errors import DefinitionError, EgressError, NotFound, SettingsError
 from kernel.secrets import Secrets
+from kernel.signatures import signed_headers, signing_key
 from orchestration_hooks.apprise_channel import tell
 from orchestration_hooks.connections import Apprise, Connection, Connections, Http, Webhook
 from orchestration_hooks.effects import Message, Outcome, Result
 from orchestration_hooks.envelope import ALERT_TYPE, CONTENT_TYPE, TRIGGER_TYPE, alert_data, envelope
-from orchestration_hooks.signatures import signed_headers, signing_key
 from orchestration_hooks.triggering import Compose, as_given
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})

@@ -30,9 +30,9 @@ from kernel.clock import Clock, SystemClock
 from kernel.errors import GembascopeError, SettingsError
 from kernel.identity.users import Users
 from kernel.settings import Settings
+from kernel.signatures import signing_key
 from orchestration_hooks.examples.receiver import Engine, Receiver, post
 from orchestration_hooks.library import SHIPPED
-from orchestration_hooks.signatures import signing_key
 from orchestration_hooks.trigger import Trigger
 from simulator.returns_numbers import ReturnsPlan
 from simulator.returns_shop import ReturnsShop

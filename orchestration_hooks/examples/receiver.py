@@ -24,8 +24,8 @@ from pydantic import ValidationError
 
 from kernel.clock import Clock, SystemClock
 from kernel.errors import SettingsError, SignInRefused
+from kernel.signatures import signed_headers, signing_key, verified_id
 from orchestration_hooks.envelope import ALERT_TYPE, TRIGGER_TYPE
-from orchestration_hooks.signatures import signed_headers, signing_key, verified_id
 from orchestration_hooks.trigger import Trigger
 
 MOST_BYTES = 4 << 20

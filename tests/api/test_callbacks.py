@@ -21,11 +21,11 @@ from kernel.clock import FixedClock
 from kernel.identity.directory import Directory
 from kernel.process import Processes
 from kernel.secrets import Secrets
+from kernel.signatures import signed_headers
 from kernel.warehouse import Warehouse
 from mining.view import Views
 from orchestration_hooks.callbacks import Callbacks, Tokens, Waiting
 from orchestration_hooks.connections import Connections
-from orchestration_hooks.signatures import signed_headers
 
 BODY = b'{"schema": "gembascope.callback/v1", "status": "succeeded"}'
 TOKENS = Tokens(b"pepper")

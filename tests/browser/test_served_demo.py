@@ -23,8 +23,8 @@ from running_service import GEMBASCOPE, environment, run
 
 from gembascope.catalogue import read_shipped
 from gembascope.demo.history import DAYS, END
+from kernel.signatures import signed_headers, signing_key
 from orchestration_hooks.envelope import TRIGGER_TYPE
-from orchestration_hooks.signatures import signed_headers, signing_key
 from simulator.return_to_refund import return_to_refund
 
 pytestmark = pytest.mark.browser

@@ -14,9 +14,9 @@ import pytest
 from outside import KEY, SECRET, trigger_body
 
 from kernel.clock import SystemClock
+from kernel.signatures import signed_headers, verified_id
 from orchestration_hooks import examples
 from orchestration_hooks.envelope import TRIGGER_TYPE, envelope
-from orchestration_hooks.signatures import signed_headers, verified_id
 from orchestration_hooks.trigger import Callback
 
 FLOW: dict[str, Any] = json.loads((Path(examples.__file__).parent / "n8n_refund_stuck.json").read_text())

@@ -18,6 +18,7 @@ from outside import ENVIRONMENT, KEY, effects, trigger_body, webhook
 from kernel.clock import FixedClock
 from kernel.secrets import Secrets
 from kernel.settings import load_settings
+from kernel.signatures import signed_headers
 from kernel.state.database import State
 from orchestration_hooks import examples
 from orchestration_hooks.alerts.policy import read_policies
@@ -26,7 +27,6 @@ from orchestration_hooks.connections import Connections
 from orchestration_hooks.effects import Message, Result
 from orchestration_hooks.envelope import ALERT_TYPE, TRIGGER_TYPE, envelope
 from orchestration_hooks.examples.receiver import Engine, Receiver, Target, post
-from orchestration_hooks.signatures import signed_headers
 
 IDS = "ids.sqlite"
 

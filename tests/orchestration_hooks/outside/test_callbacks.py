@@ -19,11 +19,11 @@ from sqlalchemy import func, select
 from kernel.clock import FixedClock
 from kernel.errors import InputError, NotFound, SignInRefused, StateConflict, StateUnavailable
 from kernel.secrets import Secrets
+from kernel.signatures import signed_headers
 from kernel.state.database import State
 from kernel.state.tables import RECEIVED_CALLBACKS
 from orchestration_hooks.callbacks import Callbacks, Tokens, Waiting, callback_url
 from orchestration_hooks.connections import Connections
-from orchestration_hooks.signatures import signed_headers
 
 CONTENT = {
     "schema": "gembascope.callback/v1",

@@ -18,9 +18,9 @@ from standardwebhooks.webhooks import Webhook as LibraryWebhook
 
 from kernel.clock import FixedClock, SystemClock
 from kernel.errors import SettingsError, SignInRefused
+from kernel.signatures import signed_headers, signing_key, verified_id
 from orchestration_hooks import trigger
 from orchestration_hooks.effects import Effects, Message, Outcome, Result
-from orchestration_hooks.signatures import signed_headers, signing_key, verified_id
 
 SCHEMAS = Path(trigger.__file__).parent / "schemas"
 MESSAGE = Message(

@@ -8,10 +8,10 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
-from api.bodies import unpacked
+from api.bodies import encoding_of, plain
 from ingest import event_form
+from ingest.event_array import LINES
 from ingest.live import LiveIngest, Receipt
 from kernel.errors import InputError, StateUnavailable
 from mining.answers import Document
@@ -19,8 +19,11 @@ from mining.answers import Document
 EVENTS_PATH = "/api/v1/events"
 EVENTS_BYTES = 16 << 20
 """Most bytes of one request, as sent and unpacked."""
+LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl"})
 AT_ONCE = 16
 """Requests that are decoded side by side; those that are committed together are among them."""
+
+ONE_A_LINE = "An Event in each line, at most 10,000; a line that is none is quarantined and stops no other."
 
 router = APIRouter(prefix="/api/v1", tags=["loading"])
 _decoding = CapacityLimiter(AT_ONCE)
@@ -49,32 +52,37 @@ ACCEPTED: dict[str, Any] = {
 @router.post(
     "/events",
     status_code=202,
-    summary="Send events: a JSON array of at most 10,000, or one; gzip by Content-Encoding.",
+    summary="Send events: a JSON array of at most 10,000, or one, or one a line (application/x-ndjson).",
+    description="Packed by gzip or zstd where Content-Encoding says so.",
     responses={
         202: {
             "description": "On disk, and soon in the warehouse. Sending the same again adds nothing.",
             "content": {"application/json": {"schema": ACCEPTED}},
         },
         413: {"description": f"More than {EVENTS_BYTES:,} bytes, as sent or unpacked."},
-        415: {"description": "Encoded as anything but gzip."},
-        422: {"description": "No array of events. Nothing was kept."},
+        415: {"description": "Encoded as anything but gzip or zstd."},
+        422: {"description": "No array of events, or not packed as it says. Nothing was kept."},
         503: {"description": "Too many events wait already; send these again after Retry-After."},
     },
 )
 async def send_events(
     request: Request, source: Annotated[str, Query(description="Source of the events that name none.")] = ""
 ) -> JSONResponse:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise HTTPException(415, f"content-encoding: {encoding[:40]!r} is not gzip")
+    encoding = encoding_of(request.headers)
+    lines = request.headers.get("content-type", "").partition(";")[0].strip().lower() in LINES_TYPES
     body = await request.body()
     live = _live(request)
 
     def accepted() -> Receipt:
         try:
-            return live.accept(unpacked(body, EVENTS_BYTES) if encoding == "gzip" else body, source)
+            found = plain(body, encoding, EVENTS_BYTES)
         except ValueError as error:
             raise InputError(str(error)) from None
+        if lines:
+            return live.accept(LINES + found, source)
+        if found.lstrip().startswith(LINES):
+            raise InputError("the body is not a JSON array: it begins with a control character")
+        return live.accept(found, source)
 
     return JSONResponse(receipt_document(await to_thread.run_sync(accepted, limiter=_decoding)), 202)
 
@@ -116,7 +124,10 @@ def document(app: FastAPI) -> None:
             found.setdefault("components", {}).setdefault("schemas", {}).update(form["parts"])
             found["paths"][EVENTS_PATH]["post"]["requestBody"] = {
                 "required": True,
-                "content": {"application/json": {"schema": form["schema"]}},
+                "content": {
+                    "application/json": {"schema": form["schema"]},
+                    **{kind: {"schema": {"type": "string", "description": ONE_A_LINE}} for kind in sorted(LINES_TYPES)},
+                },
             }
         return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 from doors import LOCAL, bearer, directory, key, rules
 from sent_events import body, event, numbered
@@ -159,6 +160,25 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
     with pytest.raises(TooLarge):
         unpacked(gzip.compress(bytes(40_000)) * 2, 1 << 16)
     assert unpacked(gzip.compress(bytes(1 << 16)), 1 << 16) == bytes(1 << 16)
+
+
+def test_zstd_and_lines_in_any_combination(app: Any) -> None:
+    zstd, lines = {"Content-Encoding": "zstd"}, {"Content-Type": "application/x-ndjson; charset=utf-8"}
+    packed = pa.Codec("zstd").compress(numbered(range(40)), asbytes=True)
+    assert send(app, packed, BEARER | zstd).json()["accepted"] == 40
+    assert "no zstd" in problem(send(app, packed[:-3], BEARER | zstd), 422, "input")
+    bomb = pa.Codec("zstd").compress(bytes(EVENTS_BYTES + 1), asbytes=True)
+    assert send(app, bomb, BEARER | zstd).status_code == 413
+    body_of_lines = b"\n".join([json.dumps(event(50)).encode(), b"nothing", b"", json.dumps(event(51)).encode()])
+    packed_lines = pa.Codec("zstd").compress(body_of_lines, asbytes=True)
+    for content, headers in ((body_of_lines, lines), (packed_lines, lines | zstd)):
+        found = send(app, content, BEARER | headers).json()
+        assert (found["received"], found["accepted"]) == (3, 2)
+        assert [one["index"] for one in found["quarantined"]] == [1]
+    assert send(app, b"", BEARER | lines).json()["received"] == 0
+    assert send(app, json.dumps(event(52)).encode(), BEARER | {"Content-Type": "application/jsonl"}).status_code == 202
+    for marked in (b"\x1e{}", b" \n\x1e{}"):  # what marks lines inside marks none from outside
+        problem(send(app, marked), 422, "input")
 
 
 def test_a_full_spool_puts_senders_off(app: Any, live: LiveIngest) -> None:

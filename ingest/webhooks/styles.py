@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ingest.raw_headers import Headers
 from ingest.webhooks.settings import StyleName
 from kernel.errors import SettingsError
 from kernel.signatures import signing_key
@@ -31,9 +32,6 @@ LONGEST_HEADER = 2_000
 """Characters of a signature header: eight signatures have 600."""
 MOST_SIGNATURES = 8
 SHORTEST_SECRET = 16
-
-Headers = Sequence[tuple[bytes, bytes]]
-"""As they came, names in small letters; a name may be there several times."""
 
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
 _SECONDS = re.compile(r"[1-9][0-9]{0,11}")

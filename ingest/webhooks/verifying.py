@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_bytes
 
+from ingest.raw_headers import Headers
 from ingest.webhooks.settings import StyleName, WebhookSettings
-from ingest.webhooks.styles import STYLES, Headers, Said, Style, seen_by_mappings
+from ingest.webhooks.styles import STYLES, Said, Style, seen_by_mappings
 from kernel.errors import SettingsError, SignInRefused
 from kernel.secrets import Secrets
 

@@ -11,26 +11,32 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api import errors
 from api.docs import docs_page
 from api.gate import Gate, GateRules
+from api.hook_verifiers import HookVerifiers
+from api.rates import SourceRates
 from api.routes import (
     audit,
     callbacks,
+    cloudevents,
     events,
     export,
+    hooks,
     incidents,
     ingest,
+    known_sources,
     live,
     messages,
     mutes,
+    otlp,
     processes,
     quarantine,
     rules,
     runs,
-    sources,
 )
 from api.source_work import SourceWork
+from api.sources_door import SourcesDoor
 from ingest.live import LiveIngest
 from kernel.audit.reading import AuditReader
-from kernel.clock import Clock
+from kernel.clock import Clock, SystemClock
 from kernel.errors import GembascopeError
 from kernel.warehouse import Query
 from mining.view import Views
@@ -53,13 +59,16 @@ def create_app(
     desk: Desk | None = None,
     taking: Callbacks | None = None,
     source_work: Callable[[], SourceWork] | None = None,
+    sources: SourcesDoor | None = None,
+    machine_clock: Clock | None = None,
 ) -> FastAPI:
     """The API over an open warehouse. Pages are mounted on it by `dashboards.app.mount`; close the warehouse after it.
 
     `live_ingest` takes events at run time, `audited` reads the audit of the tenant, `desk` knows trouble and remedies,
-    `taking` takes what external engines send back, `source_work` knows sources and the quarantine: without one of them
-    there is nothing at its addresses. `instance` tells this service from others at `/healthz`, so that a command finds
-    the one of its home.
+    `taking` takes what external engines send back, `source_work` knows sources and the quarantine, `sources` who sends
+    webhooks, CloudEvents and OTLP: without one of them there is nothing at its addresses. `instance` tells this service
+    from others at `/healthz`, so that a command finds the one of its home. `machine_clock` is that of who signs
+    webhooks, whatever that of business says.
     """
     app = FastAPI(
         title="Gembascope",
@@ -74,16 +83,20 @@ def create_app(
     app.state.callbacks = taking
     app.state.upload_folder, app.state.pseudonym_key = upload_folder, pseudonym_key
     app.state.live = live_ingest
+    app.state.machine_clock = machine_clock or SystemClock()
+    app.state.sources, app.state.source_rates = sources, SourceRates(app.state.machine_clock)
+    app.state.hook_verifiers = HookVerifiers(sources, app.state.machine_clock)
     app.state.audited, app.state.desk = audited, desk
     app.state.source_work = source_work
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
+    app.include_router(hooks.router)  # first: routes are tried in this order, and these are many
     app.include_router(processes.router)
     app.include_router(events.router)
     app.include_router(ingest.router)
     app.include_router(live.router)
     app.include_router(quarantine.router)
-    app.include_router(sources.router)
+    app.include_router(known_sources.router)
     app.include_router(export.router)
     app.include_router(audit.router)
     app.include_router(incidents.router)
@@ -92,6 +105,8 @@ def create_app(
     app.include_router(messages.router)
     app.include_router(rules.router)
     app.include_router(callbacks.router)
+    app.include_router(cloudevents.router)
+    app.include_router(otlp.router)
 
     live.document(app)
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from ingest.sources.delivery import CollectorError, SourceStopped
 from kernel.errors import (
     AccessError,
     AuditBroken,
@@ -46,6 +47,8 @@ STATUS: dict[type[GembascopeError], int] = {
     StateError: 502,
     StateUnavailable: 503,
     SpoolFull: 503,
+    SourceStopped: 503,
+    CollectorError: 503,
     StateConflict: 409,
     EgressError: 502,
     WarehouseError: 502,
@@ -70,9 +73,17 @@ def problem(status: int, reason: str, detail: str, **more: Any) -> JSONResponse:
 def answer(error: GembascopeError) -> JSONResponse:
     """The problem document of an expected failure."""
     found = problem(status_of(error), error.reason, str(error), retryable=error.retryable)
-    if error.retryable:
-        found.headers["Retry-After"] = str(error.after_s if isinstance(error, TooManyRequests) else 1)
+    wait_s = retry_after(error)
+    if wait_s is not None:
+        found.headers["Retry-After"] = str(wait_s)
     return found
+
+
+def retry_after(error: GembascopeError) -> int | None:
+    """Seconds after which the same may be asked again; None when that is of no use."""
+    if not error.retryable:
+        return None
+    return error.after_s if isinstance(error, TooManyRequests) else 1
 
 
 def install(app: FastAPI) -> None:

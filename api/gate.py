@@ -33,8 +33,13 @@ from kernel.errors import GembascopeError, NotAllowed, SignInRefused
 SMALL_BODY_BYTES = 2 << 20
 SIGNED_BODY_BYTES = 256 << 10
 """Of what nobody who is known sends."""
+HOOK_BYTES = 2 << 20
+"""Of a webhook: its body must be read before it is known whose it is."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HOOKS = "/api/v1/hooks/"
+FROM_SOURCES = ("/api/v1/sources/", "/otlp/")
+"""Addresses to which much is sent at once."""
 NOWHERE = "/_nowhere"
 """An address that no application has: what is in no table goes there, to be answered as what is not there."""
 
@@ -71,10 +76,14 @@ class Gate:
         headers = Headers(scope=scope)
         secure = self._rules.secure or scope.get("scheme") in ("https", "wss")
         dressed_send = dressed(send, self._rules.script_hashes(), secure=secure) if scope["type"] == "http" else send
+        found = self._addresses.need(scope.get("method", "GET"), scope["path"])
+        limit = self._limit(scope["path"], found)
         try:
-            answer = self._unfit(scope, headers) or await self._admitted(scope, headers, receive, secure)
+            answer = _unfit(self._rules, headers, limit) or await self._admitted(
+                scope, headers, receive, found, secure=secure
+            )
         except TooLarge:
-            answer = _too_large(self._limit(scope))
+            answer = _too_large(limit)
         except GembascopeError as error:
             answer = errors.answer(error)
         except Exception as error:
@@ -82,30 +91,23 @@ class Gate:
         if isinstance(answer, Response):
             await self._refuse(answer, scope, receive, dressed_send)
         else:
-            await self._pass_on(answer, scope, receive, dressed_send)
+            signed = found is not None and found[0] is SIGNED
+            await self._pass_on(answer, scope, limited(receive, limit), dressed_send, limit, signed=signed)
 
-    def _unfit(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to a request that is refused whoever it is from."""
-        if _hostname(headers.get("host", "")) not in self._rules.hosts:
-            return problem(421, "host", "this service does not answer to that host name")
-        if announces_more(headers, self._limit(scope)):
-            return _too_large(self._limit(scope))
-        return None
-
-    def _limit(self, scope: Scope) -> int:
+    def _limit(self, path: str, found: tuple[Need, str] | None) -> int:
         """How many bytes the body of a request may have."""
-        path = scope["path"]
         if path in SIGN_IN_PATHS:
             return FORM_BYTES
-        found = self._addresses.need(scope.get("method", "GET"), path)
-        if found is not None and found[0] is SIGNED:
-            return SIGNED_BODY_BYTES
+        if found is None:
+            return SMALL_BODY_BYTES
+        if found[0] is SIGNED:
+            return HOOK_BYTES if path.startswith(HOOKS) else SIGNED_BODY_BYTES
         if path == "/api/v1/ingest":
             return self._rules.max_upload_bytes
-        return EVENTS_BYTES if path == EVENTS_PATH else SMALL_BODY_BYTES
+        return EVENTS_BYTES if path == EVENTS_PATH or path.startswith(FROM_SOURCES) else SMALL_BODY_BYTES
 
     async def _admitted(
-        self, scope: Scope, headers: Headers, receive: Receive, secure: bool
+        self, scope: Scope, headers: Headers, receive: Receive, found: tuple[Need, str] | None, *, secure: bool
     ) -> Response | Visitor | None:
         """The visitor who may have what they ask for, None where nobody need be known; else the answer."""
         path, method = scope["path"], scope.get("method", "GET")
@@ -115,7 +117,6 @@ class Gate:
             if self._rates is not None and method == "POST":
                 self._rates.sign_in(_address(scope))
             return await self._sign_in.answer(scope, headers, receive, secure=secure)
-        found = self._addresses.need(method, path)
         need, process = found if found is not None else (Permission.READ, "")
         if need is OPEN:
             return None
@@ -176,27 +177,40 @@ class Gate:
         else:
             await answer(scope, receive, send)
 
-    async def _pass_on(self, visitor: Visitor | None, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in, and answer for what goes wrong inside before an answer has begun."""
+    async def _pass_on(
+        self, visitor: Visitor | None, scope: Scope, receive: Receive, send: Send, limit: int, *, signed: bool
+    ) -> None:
+        """Let the request in, and answer for what goes wrong inside before an answer has begun. Whoever `signed` what
+        was taken is no stranger."""
         begun = False
 
         async def noted(message: Message) -> None:
             nonlocal begun
             begun = True
+            if signed and self._rates is not None and message.get("status", 500) < 400:
+                self._rates.no_stranger(_address(scope))
             await send(message)
 
-        limit = self._limit(scope)
         try:
             if visitor is None:
-                await self._app(scope, limited(receive, limit), noted)
+                await self._app(scope, receive, noted)
                 return
             with acting_as(visitor.principal):
-                await self._app(scope, limited(receive, limit), noted)
+                await self._app(scope, receive, noted)
         except Exception as error:
             if begun:
                 raise
             answer = _too_large(limit) if isinstance(error, TooLarge) else unexpected(scope["path"], error)
             await answer(scope, receive, send)
+
+
+def _unfit(rules: GateRules, headers: Headers, limit: int) -> Response | None:
+    """The answer to a request that is refused whoever it is from."""
+    if _hostname(headers.get("host", "")) not in rules.hosts:
+        return problem(421, "host", "this service does not answer to that host name")
+    if announces_more(headers, limit):
+        return _too_large(limit)
+    return None
 
 
 def _hostname(host: str) -> str:

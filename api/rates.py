@@ -42,6 +42,12 @@ class Buckets:
                 self._held.popitem(last=False)
         return 0.0 if allowed else (1 - tokens) * 60 / self._per_minute
 
+    def give_back(self, name: str) -> None:
+        """Put a token back that was taken for nothing."""
+        with self._lock:
+            tokens, at = self._held.pop(name, (float(self._per_minute), self._clock.now()))
+            self._held[name] = (min(float(self._per_minute), tokens + 1), at)
+
     def __len__(self) -> int:
         return len(self._held)
 
@@ -67,6 +73,23 @@ class Rates:
         elif principal.kind != "local":
             name = address if principal.kind == "anonymous" else principal.id
             _take(self.requests, f"{principal.kind} {name}", "requests came from you")
+
+    def no_stranger(self, address: str) -> None:
+        """What was counted as a stranger's turned out to be signed by somebody who is known."""
+        self.strangers.give_back(address)
+
+
+class SourceRates:
+    """What each source sends, by the limit of its own definition."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._buckets = clock, dict[int, Buckets]()  # by limit: there are few
+
+    def count(self, source: str, per_minute: int | None) -> None:
+        """Count a request; `TooManyRequests` when there were too many. None: no limit."""
+        if per_minute is not None:
+            buckets = self._buckets.setdefault(per_minute, Buckets(self._clock, per_minute))
+            _take(buckets, source, "requests came of this source")
 
 
 def _take(buckets: Buckets, name: str, what: str) -> None:

@@ -21,6 +21,8 @@ from kernel.settings import load_settings
 
 LOCAL = "the-token-of-this-machine"
 GOOD = "plum-violin harbour 7"
+UNSIGNED = {"/api/v1/callbacks/{token}": 404, "/api/v1/hooks/{source}": 401}
+"""The answer to whoever sends nothing signed, by address: as if there were nothing, and as to a wrong signature."""
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from doors import LOCAL, bearer, directory, key
+from doors import LOCAL, UNSIGNED, bearer, directory, key
 
 from api.permissions import NEEDS as API_NEEDS
 from api.permissions import Addresses
@@ -112,7 +112,7 @@ def test_each_role_is_let_in_where_the_table_says(app: Any, people: Directory, r
     for (method, path), need in NEEDS.items():
         answer = ask(app, method, address(path), shown)
         if need is SIGNED:  # whoever they are: what they send is not signed
-            assert answer.status_code == 404
+            assert (answer.status_code, "www-authenticate" in answer.headers) == (UNSIGNED[path], False)
             continue
         allowed = need is OPEN or need in PERMISSIONS[role]
         assert (answer.status_code not in (401, 403)) is allowed, (method, path, answer.text)
@@ -134,7 +134,7 @@ def test_whoever_shows_nothing_right_is_let_in_nowhere(app: Any, headers: dict[s
     for (method, path), need in NEEDS.items():
         answer = ask(app, method, address(path), headers)
         page = method == "GET" and not path.startswith(("/api", "/_")) and "Authorization" not in headers
-        expected = 404 if need is SIGNED else 303 if page else 401
+        expected = UNSIGNED[path] if need is SIGNED else 303 if page else 401
         assert need is OPEN or answer.status_code == expected, (method, path)
 
 

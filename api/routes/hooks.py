@@ -1,0 +1,57 @@
+"""Where systems send their webhooks: no session and no key, but a signature."""
+
+from __future__ import annotations
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api.hook_verifiers import HookVerifiers
+from api.sources_door import COUNTS, admitted, counts
+from ingest.sources.delivery import Delivery, Outcome
+from ingest.webhooks.verifying import refusal
+from kernel.clock import Clock
+from kernel.errors import NotFound
+
+AT_ONCE = 32
+"""Requests that are verified and taken side by side; those that are committed together are among them."""
+
+router = APIRouter(prefix="/api/v1", tags=["loading"])
+_taking = CapacityLimiter(AT_ONCE)
+
+
+@router.post(
+    "/hooks/{source}",
+    status_code=202,
+    response_class=JSONResponse,
+    summary="Send a webhook, signed as the source signs.",
+    description="The styles are Standard Webhooks, Stripe, GitHub, Shopify and WooCommerce; the definition of the "
+    "source names one.",
+    responses={
+        202: {
+            "description": "On disk. What was sent before, known by the id of its delivery, is counted as repeated.",
+            "content": {"application/json": {"schema": COUNTS}},
+        },
+        401: {"description": "Not signed so, too long ago, or there is no such source."},
+        413: {"description": "Longer than a webhook may be."},
+        429: {"description": "More than the source may send, or too many from this address without a signature."},
+        503: {"description": "Nothing was kept; send it again after Retry-After."},
+    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
+)
+async def hook(source: str, request: Request) -> JSONResponse:
+    body = await request.body()
+    headers = request.scope["headers"]
+    verifiers: HookVerifiers = request.app.state.hook_verifiers
+    clock: Clock = request.app.state.machine_clock
+
+    def taken() -> Outcome:
+        found = verifiers.of(source).verified(headers, body, clock.now())
+        try:
+            inlet = admitted(request, source, "webhook")
+        except NotFound:  # switched off since
+            raise refusal() from None
+        delivery = Delivery(body, f"hooks/{found.unique_id}", found.headers, found.unique_id)
+        return inlet.take([delivery])
+
+    return JSONResponse(counts(await to_thread.run_sync(taken, limiter=_taking)), 202)

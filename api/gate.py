@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
@@ -224,13 +225,18 @@ def _address(scope: Scope) -> str:
     """Of the client, as the server tells it: it takes the word of a proxy on its own machine only. Of IPv6 the network,
     in which everyone has addresses without end."""
     client = scope.get("client")
+    return _network(client[0]) if client else ""
+
+
+@lru_cache(maxsize=1_000)
+def _network(host: str) -> str:
     try:
-        found = ip_address(client[0]) if client else None
+        found = ip_address(host)
     except ValueError:
-        found = None
+        return ""
     if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
         return str(ip_network((found.packed[:8] + bytes(8), 64)))
-    return str(found or "")
+    return str(found)
 
 
 def _same_origin(headers: Headers) -> bool:

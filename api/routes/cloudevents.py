@@ -81,7 +81,8 @@ async def cloudevents(source: str, request: Request) -> JSONResponse:
             content = plain(body, encoding, EVENTS_BYTES)
         except ValueError as error:
             raise InputError(str(error)) from None
-        return inlet.take(deliveries(headers, content, how))
+        found = deliveries(headers, content, how)
+        return inlet.take(found) if found else Outcome()
 
     outcome = await to_thread.run_sync(taken, limiter=_taking)
     return JSONResponse({**counts(outcome), "reasons": list(outcome.reasons)}, 202)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -57,7 +58,32 @@ STATUS: dict[type[GembascopeError], int] = {
 }
 """Status per error; the nearest ancestor decides."""
 
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "description": "urn:gembascope:problem:REASON"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "retryable": {"type": "boolean"},
+    },
+    "required": ["type", "status", "detail"],
+}
+
 log = logging.getLogger("gembascope.api")
+
+
+def problems(told: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """How problem documents of an address are described: what each status means."""
+    content = {"application/problem+json": {"schema": PROBLEM}}
+    return {status: {"description": text, "content": content} for status, text in told.items()}
+
+
+OF_THE_GATE: Mapping[int, str] = {
+    401: "Nobody who is known.",
+    403: "Known, and may not send here.",
+    429: "Too many; send it again after Retry-After.",
+}
+"""What whoever needs a permission may be told of anything that is sent."""
 
 
 def status_of(error: GembascopeError) -> int:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.bodies import encoding_of, plain
+from api.errors import OF_THE_GATE, problems
 from api.routes.live import EVENTS_BYTES
 from api.sources_door import COUNTS, admitted, counts
 from ingest.cloudevents import BATCH, STRUCTURED, deliveries, mode
@@ -50,12 +51,16 @@ ANSWER: dict[str, Any] = {
     "where Content-Encoding says so. An event that is none is quarantined and stops no other.",
     responses={
         202: {"description": "On disk.", "content": {"application/json": {"schema": ANSWER}}},
-        404: {"description": "There is no such source."},
-        413: {"description": f"More than {EVENTS_BYTES:,} bytes, as sent or unpacked."},
-        415: {"description": "No CloudEvents in JSON, or encoded as anything but gzip or zstd."},
-        422: {"description": "No event and no array of them, or not packed as it says. Nothing was kept."},
-        429: {"description": "More than the source may send."},
-        503: {"description": "Nothing was kept; send it again after Retry-After."},
+        **problems(
+            {
+                **OF_THE_GATE,
+                404: "There is no such source.",
+                413: f"More than {EVENTS_BYTES:,} bytes, as sent or unpacked.",
+                415: "No CloudEvents in JSON, or encoded as anything but gzip or zstd.",
+                422: "No event and no array of them, or not packed as it says. Nothing was kept.",
+                503: "Nothing was kept; send it again after Retry-After.",
+            }
+        ),
     },
     openapi_extra={
         "requestBody": {

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api.errors import problems
 from api.hook_verifiers import HookVerifiers
 from api.sources_door import COUNTS, admitted, counts
 from ingest.sources.delivery import Delivery, Outcome
@@ -34,10 +35,14 @@ _taking = ThreadPoolExecutor(AT_ONCE, "hooks")  # a hop to it costs half of what
             "description": "On disk. What was sent before, known by the id of its delivery, is counted as repeated.",
             "content": {"application/json": {"schema": COUNTS}},
         },
-        401: {"description": "Not signed so, too long ago, or there is no such source."},
-        413: {"description": "Longer than a webhook may be."},
-        429: {"description": "More than the source may send, or too many from this address without a signature."},
-        503: {"description": "Nothing was kept; send it again after Retry-After."},
+        **problems(
+            {
+                401: "Not signed so, too long ago, or there is no such source.",
+                413: "Longer than a webhook may be.",
+                429: "More than the source may send, or too many from this address without a signature.",
+                503: "Nothing was kept; send it again after Retry-After.",
+            }
+        ),
     },
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
 )

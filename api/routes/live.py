@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.bodies import encoding_of, plain
+from api.errors import OF_THE_GATE, problems
 from ingest import event_form
 from ingest.event_array import LINES
 from ingest.live import LiveIngest, Receipt
@@ -59,10 +60,15 @@ ACCEPTED: dict[str, Any] = {
             "description": "On disk, and soon in the warehouse. Sending the same again adds nothing.",
             "content": {"application/json": {"schema": ACCEPTED}},
         },
-        413: {"description": f"More than {EVENTS_BYTES:,} bytes, as sent or unpacked."},
-        415: {"description": "Encoded as anything but gzip or zstd."},
-        422: {"description": "No array of events, or not packed as it says. Nothing was kept."},
-        503: {"description": "Too many events wait already; send these again after Retry-After."},
+        **problems(
+            {
+                **OF_THE_GATE,
+                413: f"More than {EVENTS_BYTES:,} bytes, as sent or unpacked.",
+                415: "Encoded as anything but gzip or zstd.",
+                422: "No array of events, or not packed as it says. Nothing was kept.",
+                503: "Too many events wait already; send these again after Retry-After.",
+            }
+        ),
     },
 )
 async def send_events(

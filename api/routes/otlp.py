@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api.bodies import TooLarge, encoding_of, plain
-from api.errors import retry_after, status_of
+from api.errors import OF_THE_GATE, PROBLEM, problems, retry_after, status_of
 from api.sources_door import admitted
 from ingest.otlp.answers import MEDIA_TYPES, Code, export_response, status
 from ingest.otlp.unfolding import OtlpEncoding, OverLimit, Signal, deliveries
@@ -50,7 +50,11 @@ def _documented(signal: Signal) -> dict[str, Any]:
         "type": "object",
         "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
     }
-    errors = {"application/json": {"schema": failed}, "application/x-protobuf": binary}
+    errors = {
+        "application/json": {"schema": failed},
+        "application/x-protobuf": binary,
+        "application/problem+json": {"schema": PROBLEM},  # of the gate
+    }
     told = {
         400: "No export request, or not packed as it says. Do not send it again.",
         404: "There is no such source.",
@@ -66,6 +70,7 @@ def _documented(signal: Signal) -> dict[str, Any]:
                 "description": "On disk. Records that were quarantined are counted as rejected, with why.",
                 "content": {"application/json": {"schema": answered}, "application/x-protobuf": binary},
             },
+            **problems(OF_THE_GATE),
             **{number: {"description": text, "content": errors} for number, text in told.items()},
         },
         "openapi_extra": {

@@ -42,7 +42,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{43}=")
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a request says of itself; nothing of it is known to be true. `prefix` and the body are what was signed,
-    `signatures` are in the text of the style, `seconds` is the signed time of Unix or None."""
+    `signatures` are in the text of the style, `seconds` is the signed time of Unix or None. `unique_id` is "" where the
+    body holds it (`id_of_body`), which is not read before it is known whose it is."""
 
     prefix: bytes
     signatures: tuple[bytes, ...]
@@ -55,7 +56,7 @@ class Style:
     """One way of signing. `shown`: headers that a mapping may see, besides those of all styles."""
 
     name: StyleName
-    read: Callable[[Headers, bytes], Said | None]
+    read: Callable[[Headers], Said | None]
     key: Callable[[str, str], bytes]
     text: Callable[[bytes], bytes]
     shown: frozenset[str]
@@ -83,7 +84,7 @@ def _only(headers: Headers, name: bytes) -> str:
     return values[0].decode("latin-1")
 
 
-def _standard(headers: Headers, body: bytes) -> Said | None:
+def _standard(headers: Headers) -> Said | None:
     message_id, seconds = _only(headers, b"webhook-id"), _only(headers, b"webhook-timestamp")
     listed = _only(headers, b"webhook-signature").split(" ")
     given = [part[3:] for part in listed if part.startswith("v1,")]
@@ -92,37 +93,41 @@ def _standard(headers: Headers, body: bytes) -> Said | None:
     return _said(f"{message_id}.{seconds}.".encode(), given, _BASE64, message_id, int(seconds))
 
 
-def _stripe(headers: Headers, body: bytes) -> Said | None:
+def _stripe(headers: Headers) -> Said | None:
     pairs = [part.partition("=") for part in _only(headers, b"stripe-signature").split(",")]
     times = [value for name, _, value in pairs if name == "t"]
     given = [value for name, _, value in pairs if name == "v1"]
     if len(times) != 1 or not _SECONDS.fullmatch(times[0]):
         return None
-    return _said(f"{times[0]}.".encode(), given, _HEX, _id_of_body(body), int(times[0]))
+    return _said(f"{times[0]}.".encode(), given, _HEX, "", int(times[0]))
 
 
-def _github(headers: Headers, body: bytes) -> Said | None:
+def _github(headers: Headers) -> Said | None:
     algorithm, _, given = _only(headers, b"x-hub-signature-256").partition("=")
     if algorithm != "sha256":
         return None
-    return _said(b"", [given], _HEX, _only(headers, b"x-github-delivery"), None)
+    return _of_body(given, _HEX, _only(headers, b"x-github-delivery"))
 
 
-def _shopify(headers: Headers, body: bytes) -> Said | None:
+def _shopify(headers: Headers) -> Said | None:
     unique_id = _only(headers, b"x-shopify-webhook-id") or _only(headers, b"x-shopify-event-id")
-    return _said(b"", [_only(headers, b"x-shopify-hmac-sha256")], _BASE64, unique_id, None)
+    return _of_body(_only(headers, b"x-shopify-hmac-sha256"), _BASE64, unique_id)
 
 
-def _woocommerce(headers: Headers, body: bytes) -> Said | None:
-    given = _only(headers, b"x-wc-webhook-signature")
-    return _said(b"", [given], _BASE64, _only(headers, b"x-wc-webhook-delivery-id"), None)
+def _woocommerce(headers: Headers) -> Said | None:
+    return _of_body(_only(headers, b"x-wc-webhook-signature"), _BASE64, _only(headers, b"x-wc-webhook-delivery-id"))
+
+
+def _of_body(given: str, form: re.Pattern[str], unique_id: str) -> Said | None:
+    """Of a style that signs the body alone."""
+    return _said(b"", [given], form, unique_id, None) if _ID.fullmatch(unique_id) else None
 
 
 def _said(
     prefix: bytes, given: Sequence[str], form: re.Pattern[str], unique_id: str, seconds: int | None
 ) -> Said | None:
-    """None unless there are one to MOST_SIGNATURES signatures, all of the form, and an id."""
-    if not 1 <= len(given) <= MOST_SIGNATURES or not _ID.fullmatch(unique_id):
+    """None unless there are one to MOST_SIGNATURES signatures, all of the form."""
+    if not 1 <= len(given) <= MOST_SIGNATURES:
         return None
     if not all(form.fullmatch(one) for one in given):
         return None
@@ -136,7 +141,7 @@ class _Identified(msgspec.Struct):
 _identified = msgspec.json.Decoder(_Identified)
 
 
-def _id_of_body(body: bytes) -> str:
+def id_of_body(body: bytes) -> str:
     """Stripe's id of an event, the same in each attempt to deliver it; of a body without one a digest."""
     try:
         found = _identified.decode(body).id

@@ -11,7 +11,7 @@ from secrets import token_bytes
 
 from ingest.raw_headers import Headers
 from ingest.webhooks.settings import StyleName, WebhookSettings
-from ingest.webhooks.styles import STYLES, Said, Style, seen_by_mappings
+from ingest.webhooks.styles import STYLES, Said, Style, id_of_body, seen_by_mappings
 from kernel.errors import SettingsError, SignInRefused
 from kernel.secrets import Secrets
 
@@ -47,7 +47,7 @@ class Verifier:
         SignInRefused
             It is not, or was signed too long ago. All who are refused are told the same.
         """
-        read = self._style.read(headers, body)
+        read = self._style.read(headers)
         said = read or NOTHING_SAID
         signed = said.prefix + body
         right = 0
@@ -58,7 +58,7 @@ class Verifier:
         in_time = said.seconds is None or abs(now.timestamp() - said.seconds) <= self._tolerance_s
         if read is None or not right or not in_time:
             raise refusal()
-        return Verified(said.unique_id, seen_by_mappings(self._style, headers))
+        return Verified(said.unique_id or id_of_body(body), seen_by_mappings(self._style, headers))
 
 
 def refusal() -> SignInRefused:

@@ -148,6 +148,15 @@ def test_stripe_knows_an_event_again_by_its_id_and_a_body_without_one_by_its_byt
         assert found.unique_id.startswith("sha256:")
 
 
+def test_a_body_is_not_read_before_it_is_known_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    monkeypatch.setattr("ingest.webhooks.verifying.id_of_body", lambda body: read.append(body) or "x")
+    assert taken("stripe", signed("stripe", OTHER_SECRET, BODY, AT)) is None
+    assert read == []
+    assert taken("stripe", signed("stripe", SECRETS["stripe"], BODY, AT))
+    assert read == [BODY]
+
+
 def test_shopify_without_an_id_of_the_delivery_is_known_by_that_of_the_event() -> None:
     headers = signed("shopify", SECRETS["shopify"], BODY, AT)[1:]
     assert taken("shopify", headers) is None

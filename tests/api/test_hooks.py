@@ -143,11 +143,18 @@ def test_nobody_learns_which_sources_there_are(
     assert (absent.status_code, absent.content) == next(iter(answers))[:2]
 
 
-def test_a_source_that_is_switched_off_is_none_at_once(app: FastAPI, door: Door, own_clock: FixedClock) -> None:
+def test_a_source_that_is_switched_off_is_none_at_once(
+    app: FastAPI, door: Door, own_clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     headers = signed("github", SECRETS["github"], BODY, own_clock.now())
     assert post(app, "github", headers).status_code == 202
+    inlet = door.inlet
+    monkeypatch.setattr(door, "inlet", lambda source, kind: inlet("none", kind))  # between the signature and the inlet
+    between = post(app, "github", headers)
     del door.known["github", "webhook"]
-    assert post(app, "github", headers).status_code == 401
+    after = post(app, "github", headers)
+    assert (between.status_code, between.content) == (after.status_code, after.content)
+    assert after.status_code == 401
 
 
 def test_secrets_take_turns(app: FastAPI, door: Door, own_clock: FixedClock) -> None:

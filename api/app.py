@@ -90,7 +90,8 @@ def create_app(
     app.state.source_work = source_work
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
-    app.include_router(hooks.router)  # first: routes are tried in this order, and these are many
+    hooks.serve(app)  # first: routes are tried in this order, and these are many
+    app.include_router(hooks.router)
     app.include_router(processes.router)
     app.include_router(events.router)
     app.include_router(ingest.router)

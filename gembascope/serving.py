@@ -30,6 +30,7 @@ from gembascope.sourcing import sourcing
 from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
+from ingest.sources.registry import Sources
 from kernel.audit.reading import AuditReader
 from kernel.clock import Clock, DemoClock, SystemClock
 from kernel.errors import SettingsError
@@ -48,12 +49,13 @@ def build_app(
     local_token: str,
     live: LiveIngest | None = None,
     source_work: SourceWork | None = None,
+    sources: Sources | None = None,
     working_on: Operations | None = None,
     scenes: Sequence[Scene] = (),
 ) -> FastAPI:
     """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`; `live`
-    takes events, `source_work` knows their sources, and `working_on` is what watches and acts. `scenes`: of a demo. The
-    caller closes them after the app."""
+    takes events, `sources` what sources send, `source_work` knows of these, and `working_on` is what watches and acts.
+    `scenes`: of a demo. The caller closes them after the app."""
     from dashboards.app import mount  # Dash takes a second to import
     from dashboards.permissions import NEEDS as PAGES_NEED
 
@@ -84,6 +86,8 @@ def build_app(
         instance=instance,
         live_ingest=live,
         source_work=(lambda: source_work) if source_work is not None else None,
+        sources=sources,
+        machine_clock=SystemClock(),
         audited=AuditReader(directory.state, settings, opened.clock),
         desk=working_on.desk if working_on is not None else None,
         taking=working_on.callbacks if working_on is not None else None,
@@ -148,8 +152,8 @@ def _run(
         known = operations(workspace, directory.state, address=_reachable(url, host))
         background = Background(known)
         live = stack.enter_context(taking_events(workspace, on_loaded=[background.noticed]))
-        sourced = stack.enter_context(sourcing(workspace, live, directory.state))
-        background.also("what was learned of sources was not written down", sourced.watch.keep)
+        sourced = stack.enter_context(sourcing(workspace, live, directory.state, fetch=True))
+        background.also("sources are as before", sourced.turn)
         if beside is not None:
             stack.enter_context(beside(live, known, directory))
         stack.enter_context(working(background, live))
@@ -164,6 +168,7 @@ def _run(
             local_token=token,
             live=live,
             source_work=sourced.work,
+            sources=sourced.sources,
             working_on=known,
             scenes=scenes,
         )

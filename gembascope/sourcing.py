@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from api.source_work import SourceWork
+from gembascope.fetching import Fetching, look_once
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
 from ingest.releasing import Releaser
@@ -26,12 +27,19 @@ class Sourcing:
     sources: Sources
     watch: DriftWatch
     work: SourceWork
+    fetching: Fetching | None
+
+    def turn(self) -> None:
+        """What is done every so often: what was learned is written down, and changed definitions are followed."""
+        self.watch.keep()
+        if self.fetching is not None:
+            look_once(self.fetching)
 
 
 @contextmanager
-def sourcing(workspace: LocalWorkspace, live: LiveIngest, state: State) -> Iterator[Sourcing]:
-    """The sources of the workspace's tenant; `state` holds the audit. What was learned of them is written down when it
-    ends."""
+def sourcing(workspace: LocalWorkspace, live: LiveIngest, state: State, *, fetch: bool = False) -> Iterator[Sourcing]:
+    """The sources of the workspace's tenant; `state` holds the audit. `fetch`: run the collectors that fetch, until it
+    ends. What was learned of sources is written down then."""
     settings, clock, spool = workspace.settings, workspace.clock, live.spool
     home, tenant = settings.home.expanduser(), settings.tenant
     watch = DriftWatch(spool.state, clock, tenant)
@@ -46,9 +54,15 @@ def sourcing(workspace: LocalWorkspace, live: LiveIngest, state: State) -> Itera
         accepted=live.noticed,
         noticed=watch.noticed,
     )
-    desk = SourceDesk(sources, workspace.warehouse, clock)
+    fetching = Fetching(sources, settings, alone=settings.warehouse_url is None) if fetch else None
+    collecting = fetching.states if fetching is not None else dict
+    desk = SourceDesk(sources, workspace.warehouse, clock, collecting)
     releaser = Releaser(workspace.warehouse, clock, tenant, live, sources)
     try:
-        yield Sourcing(sources, watch, SourceWork(desk, releaser, state, SystemClock()))
+        if fetching is not None:
+            look_once(fetching)
+        yield Sourcing(sources, watch, SourceWork(desk, releaser, state, SystemClock()), fetching)
     finally:
+        if fetching is not None:
+            fetching.stop()
         watch.keep()

@@ -15,6 +15,7 @@ from ingest.events_json import read_events
 from ingest.live import SHOWN_AS, LiveIngest
 from ingest.quarantine import Kept, end_entries, quarantined_bytes
 from ingest.sources.delivery import Delivery
+from ingest.sources.refused import REFUSED
 from ingest.sources.registry import Sources
 from ingest.spool_beside import DISCARDED, Besides
 from kernel.clock import Clock
@@ -89,7 +90,7 @@ class Releaser:
         reason = kept.ended_as and f"it is open no longer: {kept.ended_as}"
         if not reason:
             try:
-                parts = self._parts(kept, body)
+                parts = self._parts(kept, body, mended=how == REPAIRED)
                 refused = [one for part in parts for one in part.refused]
                 reason = refused[0].reason if refused else "" if parts else "its mapping pack passes over it"
             except (InputError, DefinitionError) as error:
@@ -115,13 +116,14 @@ class Releaser:
         if entries:
             end_entries(self._warehouse, tenant=self._tenant, entries=entries, ended_as=how)
 
-    def _parts(self, kept: Kept, body: bytes) -> list[Sent]:
+    def _parts(self, kept: Kept, body: bytes, *, mended: bool) -> list[Sent]:
         if kept.file_name != SHOWN_AS:
             raise InputError(f"it came in the file {kept.file_name}: mend the file, and load it again")
         if not kept.key:
             return read_events(body, kept.source, self._clock.now())
         if self._sources is None:
             raise NotFound(f"no source {kept.source!r} is defined here")
-        rows: EventRows = self._sources.inlet(kept.source).events(Delivery(body, kept.key, kept.headers))
+        headers = {name: value for name, value in kept.headers.items() if not (mended and name == REFUSED)}
+        rows: EventRows = self._sources.inlet(kept.source).events(Delivery(body, kept.key, headers))
         sent = rows.sent()
         return [sent] if sent.received else []

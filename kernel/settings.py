@@ -54,8 +54,13 @@ class Settings(BaseSettings):
     )
     egress_hosts: tuple[str, ...] = Field(
         default=(),
-        description="Hosts on your own network, or without TLS, that alerts and playbooks may reach, as JSON: "
+        description="Hosts on your own network, or without TLS, that alerts, playbooks and sources may reach, as JSON: "
         '["n8n.internal:5678"]. What alerts by apprise reach is listed here too.',
+    )
+    source_folders: tuple[Path, ...] = Field(
+        default=(),
+        description='Folders besides inbox/ of the home that sources may watch, as JSON: ["/var/exports"]. What '
+        "databases and brokers sources reach is listed in GEMBASCOPE_EGRESS_HOSTS.",
     )
     api_key: SecretStr | None = Field(
         default=None, description="Key that the SDK sends to a service on another machine, made by `gembascope keys`."

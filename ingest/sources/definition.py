@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.collectors.broker_settings import KafkaSettings, NatsSettings, RabbitMqSettings
+from ingest.collectors.polled_settings import FolderSettings, SqlSettings
 from ingest.mappings.pack import MappingPacks, Personal
+from ingest.webhooks.settings import WebhookSettings
 from kernel.definitions import line_of, read_definition, read_folder, suggestion
 from kernel.errors import DefinitionError, NotFound, Problem
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Pushed(_Model):
@@ -22,7 +25,10 @@ class Pushed(_Model):
     kind: Literal["cloudevents", "otlp"] = Field(description="cloudevents or otlp.")
 
 
-Collect = Annotated[Pushed, Field(discriminator="kind")]
+Collect = Annotated[
+    Pushed | WebhookSettings | RabbitMqSettings | KafkaSettings | NatsSettings | SqlSettings | FolderSettings,
+    Field(discriminator="kind"),
+]
 PUSHED = frozenset({"webhook", "cloudevents", "otlp"})
 """Kinds whose senders come by themselves. They are not stopped where too much is bad: what a sender is not allowed to
 deliver it gives up in the end, while in quarantine nothing is lost."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ingest.event_form import Event, Refused, Unfit
 from ingest.event_rows import EventRows
 from ingest.event_values import NUL, check_texts
 from ingest.mappings.decoding import Record, records
 from ingest.mappings.mapper import Mapper
+from ingest.mappings.pack import Decode
 from ingest.mappings.personal import Privacy
 from ingest.sources.bad_share import BadShare
 from ingest.sources.definition import PUSHED, SourceDefinition
 from ingest.sources.delivery import Delivery, Outcome, SourceStopped
+from ingest.sources.refused import REFUSED
 from ingest.spool import Spool
 from ingest.spool_beside import Besides
 from kernel.clock import Clock
@@ -83,7 +85,7 @@ class SourceInlet:
     def _rows(self, deliveries: Iterable[Delivery]) -> tuple[EventRows, int]:
         rows, ignored, index = EventRows(self.source, self._clock.now()), 0, 0
         for delivery in deliveries:
-            for record in records(delivery, self._mapper.pack.decode):
+            for record in _records(delivery, self._mapper.pack.decode):
                 mapped = self._mapper.mapped(record, delivery)
                 if mapped.ignored:
                     ignored += 1
@@ -110,6 +112,13 @@ class SourceInlet:
     def _refused(self, index: int, record: Record, delivery: Delivery, reason: str) -> Refused:
         headers = {**delivery.headers, **record.headers}
         return Refused(index, "", self.source, reason, record.raw, delivery.key, headers)
+
+
+def _records(delivery: Delivery, decode: Decode) -> Iterator[Record]:
+    """The records of a delivery; one that its collector saw to be wrong is one, and unfit."""
+    if (reason := delivery.headers.get(REFUSED)) is not None:
+        return iter([Record(None, delivery.body, reason or "its collector refused it")])
+    return records(delivery, decode)
 
 
 def _digest(unique_id: str) -> str:

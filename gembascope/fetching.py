@@ -1,0 +1,137 @@
+"""The collectors that fetch, as the sources are defined now: begun, ended and begun anew when a definition changes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ingest.collectors.known_keys import StateKeys, make_key_tables
+from ingest.collectors.making import make_collector
+from ingest.collectors.polled_settings import FolderSettings
+from ingest.collectors.supervisor import Supervisor
+from ingest.sources.definition import PUSHED, SourceDefinition
+from ingest.sources.delivery import Delivery, Outcome
+from ingest.sources.desk import Collecting
+from ingest.sources.leases import StateLeases, make_lease_tables
+from ingest.sources.registry import Sources
+from kernel.addresses import host_and_port, plain_host
+from kernel.clock import SystemClock
+from kernel.errors import DefinitionError, GembascopeError, SettingsError
+from kernel.settings import Settings
+
+log = logging.getLogger("gembascope.collectors")
+INBOX = "inbox"
+"""The folder below the home in which watched folders may always be."""
+
+
+class _Newest:
+    """The inlet of a source as it is defined when something is taken: its pack may change meanwhile."""
+
+    def __init__(self, sources: Sources, source: str) -> None:
+        self._sources, self._source = sources, source
+
+    @property
+    def source(self) -> str:
+        return self._source
+
+    def take(self, deliveries: Sequence[Delivery], place: str | None = None) -> Outcome:
+        return self._sources.inlet(self._source).take(deliveries, place)
+
+    def place(self) -> str:
+        return self._sources.inlet(self._source).place()
+
+
+class Fetching:
+    """Runs a collector for each source that is fetched from. `alone`: no other process can be there."""
+
+    def __init__(self, sources: Sources, settings: Settings, *, alone: bool) -> None:
+        self._sources, self._settings = sources, settings
+        self._clock = SystemClock()  # of leases and pauses, whatever that of business says
+        self._running: dict[str, tuple[SourceDefinition, Supervisor]] = {}
+        self._refused: dict[str, str] = {}
+        self._lock = threading.Lock()
+        state = sources.spool.state
+        with state.writing() as connection:
+            make_lease_tables(connection)
+            make_key_tables(connection)
+        self._leases = None if alone else StateLeases(state, self._clock, sources.tenant)
+
+    def look(self) -> None:
+        """Begin, end and begin anew what the definitions ask for; `DefinitionError` leaves all as it is."""
+        wanted = {
+            name: found
+            for name, found in self._sources.definitions.all().items()
+            if found.collect.kind not in PUSHED and not found.off
+        }
+        with self._lock:
+            for name, (definition, supervisor) in list(self._running.items()):
+                if wanted.get(name) != definition:
+                    supervisor.stop()
+                    del self._running[name]
+            self._refused = {}
+            for name, definition in wanted.items():
+                if name not in self._running:
+                    self._begin(name, definition)
+
+    def _begin(self, name: str, definition: SourceDefinition) -> None:
+        try:
+            self._check(definition)
+            keys = StateKeys(self._sources.spool.state, self._sources.tenant, name)
+            collector = make_collector(definition.collect, self._sources.secrets, keys)
+        except GembascopeError as error:
+            self._refused[name] = str(error)
+            log.warning("source %s: %s", name, error)
+            return
+        inlet = _Newest(self._sources, name)
+        supervisor = Supervisor([(inlet, collector)], self._clock, leases=self._leases)
+        self._running[name] = (definition, supervisor)
+        supervisor.start()
+
+    def _check(self, definition: SourceDefinition) -> None:
+        """Whether the administrator of this machine lets a source reach where it is.
+
+        Raises
+        ------
+        SettingsError
+            Its host or its folder is not listed.
+        """
+        settings = definition.collect
+        if isinstance(settings, FolderSettings):
+            roots = (self._settings.home.expanduser() / INBOX, *self._settings.source_folders)
+            path = settings.path.expanduser().resolve()
+            if not any(path.is_relative_to(Path(root).expanduser().resolve()) for root in roots):
+                raise SettingsError(
+                    f"{settings.path} is not below {INBOX}/ of the home: list it in GEMBASCOPE_SOURCE_FOLDERS"
+                )
+            return
+        listed = {host_and_port(entry) for entry in self._settings.egress_hosts}
+        for reached in getattr(settings, "reaches", ()):
+            host, _, port = reached.rpartition(":")
+            if (plain_host(host), int(port)) not in listed:
+                raise SettingsError(f"{reached} is not listed in GEMBASCOPE_EGRESS_HOSTS")
+
+    def states(self) -> Mapping[str, Collecting]:
+        """What each collector does now."""
+        with self._lock:
+            told = {name: Collecting("waiting", why) for name, why in self._refused.items()}
+            for _, supervisor in self._running.values():
+                for one in supervisor.states():
+                    told[one.source] = Collecting(one.state, one.reason or "; ".join(one.notes))
+        return told
+
+    def stop(self) -> None:
+        """Let every collector end what it is at."""
+        with self._lock:
+            for _, supervisor in self._running.values():
+                supervisor.stop()
+            self._running.clear()
+
+
+def look_once(fetching: Fetching) -> None:
+    """As `look`; what is wrong in definitions is for the log, and is tried again."""
+    try:
+        fetching.look()
+    except DefinitionError as error:
+        log.warning("sources are fetched from as before: %s", error)

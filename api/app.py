@@ -25,6 +25,7 @@ from api.routes import (
     known_sources,
     live,
     messages,
+    metrics,
     mutes,
     otlp,
     processes,
@@ -97,6 +98,7 @@ def create_app(
     app.include_router(ingest.router)
     app.include_router(live.router)
     app.include_router(quarantine.router)
+    app.include_router(metrics.router)
     app.include_router(known_sources.router)
     app.include_router(export.router)
     app.include_router(audit.router)

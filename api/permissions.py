@@ -17,6 +17,7 @@ ACT, APPROVE = Permission.ACT, Permission.APPROVE
 NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
+    ("GET", "/metrics"): LOAD,
     ("GET", "/api/docs"): READ,
     ("GET", "/api/openapi.json"): READ,
     ("GET", "/api/v1/processes"): READ,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from kernel.clock import SystemClock
 from kernel.secrets import Secrets
 from kernel.state.database import State
 
+log = logging.getLogger("gembascope.ingest")
+
 
 @dataclass(frozen=True, slots=True)
 class Sourcing:
@@ -30,8 +33,12 @@ class Sourcing:
     fetching: Fetching | None
 
     def turn(self) -> None:
-        """What is done every so often: what was learned is written down, and changed definitions are followed."""
+        """What is done every so often: what was learned is written down, changed definitions are followed, and the law
+        of conservation is looked at."""
         self.watch.keep()
+        for one in self.sources.spool.accounts(self.sources.tenant):
+            if one.missing:
+                log.error("the law of conservation is broken: %d events of %s are nowhere", one.missing, one.source)
         if self.fetching is not None:
             look_once(self.fetching)
 

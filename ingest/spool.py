@@ -54,6 +54,11 @@ class Account:
     last_occurred_at: datetime | None = None
     last_seen_at: datetime | None = None
 
+    @property
+    def missing(self) -> int:
+        """Events that were received and are nowhere: 0, or the law of conservation is broken."""
+        return self.received - (self.stored + self.duplicate + self.quarantined + self.refused + self.in_spool)
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:

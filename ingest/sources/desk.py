@@ -73,9 +73,8 @@ class SourceHealth:
 
     @property
     def missing(self) -> int:
-        """Events that were received and are nowhere: 0, or the law of conservation is broken."""
-        one = self.account
-        return one.received - (one.stored + one.duplicate + one.quarantined + one.refused + one.in_spool)
+        """As `Account.missing`."""
+        return self.account.missing
 
     def document(self) -> dict[str, Any]:
         """As JSON tells it."""
@@ -106,7 +105,7 @@ class SourceDesk:
         collecting: Callable[[], Mapping[str, Collecting]] = dict,
     ) -> None:
         self.sources, self.tenant = sources, sources.tenant
-        self._warehouse, self._clock, self._collecting = warehouse, clock, collecting
+        self._warehouse, self._clock, self.collecting = warehouse, clock, collecting
 
     def health(self) -> list[SourceHealth]:
         """One per source that is defined or that events came from at run time, ordered by source.
@@ -122,7 +121,7 @@ class SourceDesk:
         known = {row["source"]: row for row in spool.sources.all(self.tenant)}
         lags = {row["source"]: row for row in source_lags(self._warehouse, self.tenant, now).to_dicts()}
         changed = drifts(spool.state, self.tenant)
-        collecting = self._collecting()
+        collecting = self.collecting()
         found = []
         for name in sorted({*definitions, *accounts, *known}):
             account, state, lag = accounts.get(name, Account(name)), known.get(name, {}), lags.get(name, {})

@@ -19,6 +19,8 @@ from dashboards.permissions import NEEDS as PAGES_NEED
 from dashboards.scenes import Claim, Scene
 from gembascope.operations import operations
 from gembascope.serving import build_app
+from gembascope.sourcing import sourcing
+from gembascope.taking_events import taking_events
 from gembascope.workspace import LocalWorkspace
 from kernel.access import OPEN, PERMISSIONS, SIGNED, Grant, Permission, Role
 from kernel.clock import FixedClock
@@ -60,7 +62,7 @@ def people(own_clock: FixedClock, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def app(
     warehouse: Warehouse, own_clock: FixedClock, people: Directory, tmp_path_factory: pytest.TempPathFactory
-) -> Any:
+) -> Iterator[Any]:
     """The whole service, pages included, with three processes."""
     home = tmp_path_factory.mktemp("home")
     settings = load_settings(home=home, tenant=TENANT, host="192.0.2.1", allowed_hosts=("localhost",))
@@ -70,7 +72,19 @@ def app(
     known = operations(opened, people.state)
     scene = Scene("Scene", Claim.FOUND, "It was found.", "A rule found it.", "/map", "The map", ())
     reader = Reader(opened.views)
-    return build_app(opened, settings, reader, people, local_token=LOCAL, working_on=known, scenes=[scene])
+    with taking_events(opened, background=False) as live, sourcing(opened, live, people.state) as sourced:
+        yield build_app(
+            opened,
+            settings,
+            reader,
+            people,
+            local_token=LOCAL,
+            live=live,
+            source_work=sourced.work,
+            sources=sourced.sources,
+            working_on=known,
+            scenes=[scene],
+        )
 
 
 def ask(app: Any, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
@@ -133,7 +147,7 @@ def test_each_role_is_let_in_where_the_table_says(app: Any, people: Directory, r
 def test_whoever_shows_nothing_right_is_let_in_nowhere(app: Any, headers: dict[str, str]) -> None:
     for (method, path), need in NEEDS.items():
         answer = ask(app, method, address(path), headers)
-        page = method == "GET" and not path.startswith(("/api", "/_")) and "Authorization" not in headers
+        page = method == "GET" and not path.startswith(("/api", "/_", "/metrics")) and "Authorization" not in headers
         expected = UNSIGNED[path] if need is SIGNED else 303 if page else 401
         assert need is OPEN or answer.status_code == expected, (method, path)
 

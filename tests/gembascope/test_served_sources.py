@@ -160,6 +160,13 @@ def until(home: Path, reached: Callable[[dict[str, dict[str, Any]]], bool]) -> d
         time.sleep(0.3)
 
 
+def metrics(home: Path) -> str:
+    service = find_service(home)
+    assert service is not None
+    shown = {"Authorization": f"Bearer {service.token}"}
+    return httpx.get(f"{service.url}/metrics", headers=shown, trust_env=False).text
+
+
 def test_every_kind_of_source_is_collected_once_whatever_happens(
     home: Path, queue: Any, table: sqlalchemy.Engine
 ) -> None:
@@ -172,6 +179,9 @@ def test_every_kind_of_source_is_collected_once_whatever_happens(
         assert {name: found[name]["stored"] for name in names} == dict.fromkeys(names, 20)
         assert found["elsewhere"]["standing"] == "waiting"
         assert "192.0.2.1:5672 is not listed in GEMBASCOPE_EGRESS_HOSTS" in found["elsewhere"]["why"]
+        assert 'gembascope_events_stored_total{source="queue"} 20.0' in metrics(home)
+        assert 'gembascope_events_missing{source="shop"} 0.0' in metrics(home)
+        assert 'gembascope_collector_waiting{source="elsewhere"} 1.0' in metrics(home)
         forged = httpx.post(f"{url}/api/v1/hooks/shop", content=b"{}", trust_env=False)
         unknown = httpx.post(f"{url}/api/v1/hooks/nobody", content=b"{}", trust_env=False)
         assert (forged.status_code, unknown.status_code) == (401, 401)

@@ -69,7 +69,8 @@ def unknown_functions(text: str) -> list[str]:
         if node["type"] == "function_expression" and node["value"] not in known:
             found.append(node["value"])
         for child in node["children"]:
-            walk(child)
+            if isinstance(child, dict):  # of a slice they are numbers
+                walk(child)
 
     walk(_parsed(text).parsed)
     return found

@@ -65,13 +65,13 @@ class Style:
 SHOWN_OF_ALL = frozenset({"content-type", "user-agent"})
 
 
-def seen_by_mappings(style: Style, headers: Headers) -> Mapping[str, str]:
+def seen_by_mappings(style: Style, headers: Headers, more: frozenset[str] = frozenset()) -> Mapping[str, str]:
     """The headers that a mapping may see: never a credential, a signature or what proxies add. Of several of one name
-    the first."""
+    the first. `more`: those that the definition of the source names."""
     found: dict[str, str] = {}
     for name, value in headers:
         shown = name.decode("latin-1")
-        if shown in style.shown or shown in SHOWN_OF_ALL:
+        if shown in style.shown or shown in SHOWN_OF_ALL or shown in more:
             found.setdefault(shown, value.decode("utf-8", "replace"))
     return found
 

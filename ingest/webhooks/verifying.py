@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_bytes
@@ -30,13 +30,15 @@ class Verified:
 class Verifier:
     """Knows the requests of one source by its secrets."""
 
-    def __init__(self, style: StyleName, keys: tuple[bytes, ...], tolerance_s: int = 300) -> None:
-        """`keys`: one or two, as the style makes them of secrets."""
+    def __init__(
+        self, style: StyleName, keys: tuple[bytes, ...], tolerance_s: int = 300, shown: Iterable[str] = ()
+    ) -> None:
+        """`keys`: one or two, as the style makes them of secrets; `shown`: further headers that a mapping sees."""
         if not 1 <= len(keys) <= MOST_SECRETS:
             raise ValueError("a source has one or two live secrets")
         self._style: Style = STYLES[style]
         self._keys = (*keys, keys[-1])[:MOST_SECRETS]  # of one secret as much work as of two
-        self._tolerance_s = tolerance_s
+        self._tolerance_s, self._shown = tolerance_s, frozenset(shown)
 
     def verified(self, headers: Headers, body: bytes, now: datetime) -> Verified:
         """What came, where it is from who holds a secret. Each key and each signature is tried whatever was found
@@ -58,7 +60,7 @@ class Verifier:
         in_time = said.seconds is None or abs(now.timestamp() - said.seconds) <= self._tolerance_s
         if read is None or not right or not in_time:
             raise refusal()
-        return Verified(said.unique_id or id_of_body(body), seen_by_mappings(self._style, headers))
+        return Verified(said.unique_id or id_of_body(body), seen_by_mappings(self._style, headers, self._shown))
 
 
 def refusal() -> SignInRefused:
@@ -78,7 +80,7 @@ def verifier(settings: WebhookSettings, secrets: Secrets) -> Verifier:
     keys = tuple(style.key(secrets.get(reference), reference) for reference in settings.secrets)
     if len(set(keys)) != len(keys):
         raise SettingsError(f"the secrets {' and '.join(settings.secrets)} are the same")
-    return Verifier(settings.style, keys, settings.tolerance_s)
+    return Verifier(settings.style, keys, settings.tolerance_s, settings.headers)
 
 
 def verifier_of_nobody() -> Verifier:

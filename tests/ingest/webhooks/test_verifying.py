@@ -339,3 +339,21 @@ def test_a_source_has_one_or_two_keys() -> None:
     for count in (0, 3):
         with pytest.raises(ValueError, match="one or two"):
             Verifier("github", (b"x" * 16,) * count)
+
+
+def test_a_source_names_further_headers_and_no_credentials() -> None:
+    body, at = b"{}", datetime(2026, 3, 1, tzinfo=timezone.utc)
+    settings = WebhookSettings(
+        kind="webhook", style="standard", secrets=("env:A",), headers=("x-shop-topic", "x-shop-event-id")
+    )
+    sent = [
+        *signed("standard", SECRETS["standard"], body, at),
+        ("X-Shop-Topic".lower(), "orders/create"),
+        ("x-other", "1"),
+    ]
+    found = verifier(settings, Secrets(Path("."), {"A": SECRETS["standard"]})).verified(raw(sent), body, at)
+    assert found.headers["x-shop-topic"] == "orders/create"
+    assert "x-other" not in found.headers
+    for name in ("X-Topic", "authorization", "x-shop-hmac-sha256", "x-auth-token", "x-api-key", "a" * 101):
+        with pytest.raises(ValueError, match=r"header|credential"):
+            WebhookSettings(kind="webhook", style="standard", secrets=("env:A",), headers=(name,))

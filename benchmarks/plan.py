@@ -23,7 +23,7 @@ from benchmarks.measuring import Row, machine
 from benchmarks.worker import Job, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
-SECTIONS = (*QUESTIONS, "load", "xes", "refresh", "live", "large")
+SECTIONS = (*QUESTIONS, "load", "xes", "refresh", "live", "ingest", "large")
 SLOW = ("pm4py", "r4pm")
 SLOW_FROM = 5_000_000
 """From this many events on, the slow engines are asked once."""
@@ -86,6 +86,8 @@ class Run:
             yield self._refresh("refresh", self._home(), 1, rebuilds=self._plan.rounds)
         if "live" in only:
             yield self._live()
+        if "ingest" in only:
+            yield self._ingest()
         if "xes" in only:
             yield self._xes()
         if "large" in only:
@@ -166,6 +168,17 @@ class Run:
         shutil.rmtree(copied)
         return self._section("live", plan.events, extra={"events": plan.live_events, "held_events": held})
 
+    def _ingest(self) -> Section:
+        """Events over HTTP to an empty home: ours and the peer in turns, then what it takes to be ready, and the stages."""
+        plan, events = self._plan, self._plan.live_events
+        ways = [("gembascope", "http"), ("pydantic", "http"), ("gembascope", "ready"), ("gembascope", "stages")]
+        for turn in range(plan.rounds):
+            for engine, task in ways:
+                with tempfile.TemporaryDirectory(dir=plan.folder) as home:
+                    job = Job("ingest", engine, (task,), 1, plan.cores, home=home, prefix=f"run{turn}", events=events)
+                    self._do(job, f"round {turn + 1}: {task}, {engine}")
+        return self._section("ingest", plan.events, extra={"events": events})
+
     def _xes(self) -> Section:
         plan = self._plan
         events = min(plan.xes_events, plan.events)
@@ -220,7 +233,7 @@ class Run:
     def _section(self, name: str, events: int, *, copies: int = 1, extra: Facts | None = None) -> Section:
         rows, self._rows = self._rows, []
         loads = [row.load_average for row in rows]
-        size = self._size() if name != "xes" else {}
+        size = self._size() if name not in ("xes", "ingest") else {}
         log = {key: value * copies for key, value in size.items()} | (extra or {})
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return Section(name, events, log, machine(), now, (min(loads), max(loads)), figures(rows), rows)

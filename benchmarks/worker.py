@@ -26,7 +26,7 @@ ENGINES = ("gembascope", "polars", "pm4py", "r4pm", "duckdb")
 class Job:
     """What one process does: `kind` names a function of this module. Paths that a kind does not read stay empty."""
 
-    kind: str  # questions | load | rebuild | xes | refresh | live
+    kind: str  # questions | load | rebuild | xes | refresh | live | ingest
     engine: str
     tasks: tuple[str, ...] = ()
     repetitions: int = 1
@@ -34,8 +34,8 @@ class Job:
     log: str = ""  # Parquet
     home: str = ""
     files: dict[str, list[str]] = field(default_factory=dict)  # by what they are
-    prefix: str = ""  # of the names of the tasks of `load`, of the ids of the events of `live`
-    events: int = 0  # that `live` sends
+    prefix: str = ""  # of the names of the tasks of `load`, of the ids of the events of `live` and `ingest`
+    events: int = 0  # that `live` and `ingest` send
 
 
 @dataclass(slots=True)
@@ -219,6 +219,18 @@ def live(job: Job) -> Outcome:
     return outcome
 
 
+def ingest(job: Job) -> Outcome:
+    """Events over HTTP to a service of their own: `http` sends them, `ready` starts a service again that was killed,
+    `stages` is where the time goes, in this process and without HTTP."""
+    from benchmarks.ingest import ready, taken
+    from benchmarks.ingest_stages import stages
+
+    home, what = Path(job.home), job.tasks[0]
+    if what == "http":
+        return Outcome(taken(home, job.engine, job.events, job.prefix))
+    return Outcome((ready if what == "ready" else stages)(home, job.events, job.prefix))
+
+
 KINDS: dict[str, Callable[[Job], Outcome]] = {
     "questions": questions,
     "load": load,
@@ -226,6 +238,7 @@ KINDS: dict[str, Callable[[Job], Outcome]] = {
     "rebuild": rebuild,
     "xes": xes,
     "live": live,
+    "ingest": ingest,
 }
 
 

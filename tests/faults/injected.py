@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,15 +55,20 @@ POINTS = (
 """Every place between two things that a crash can part; `mark_batch` is passed twice in a step."""
 
 
-def killed_at(pipeline: Pipeline, point: str, times: int, fresh: int) -> bool:
-    """Start anew with that point armed, send, and start again when it was reached; whether it was."""
-    _restart(pipeline, kill=[point, times])
-    pipeline.send(pipeline.fresh(fresh))
-    reached = pipeline.died(10)
-    if reached:
+def killed_at(pipeline: Pipeline, points: Iterable[tuple[str, int]], fresh: int) -> list[str]:
+    """Be killed at each point for the n-th time it is reached, one after the other, then start without; the points that
+    were not reached by what was sent."""
+    missed = []
+    for point, times in points:
         pipeline.kill()
-        pipeline.start()
-    return reached
+        pipeline.start(wait=False, kill=[point, times])
+        numbers = pipeline.fresh(fresh)
+        if pipeline.until_ready():  # it may be killed while it starts: what was left is loaded then
+            pipeline.send(numbers)
+        if not pipeline.died(4):
+            missed.append(point)
+    restart(pipeline)
+    return missed
 
 
 def killed_at_random(pipeline: Pipeline, chance: random.Random, fresh: int) -> None:
@@ -152,7 +157,7 @@ FAULTS: dict[str, Callable[[Pipeline, random.Random, int], None]] = {
 }
 
 
-def _restart(pipeline: Pipeline, *before: str, **plan: object) -> None:
+def restart(pipeline: Pipeline, *before: str, **plan: object) -> None:
     pipeline.kill()
     pipeline.start(*before, **plan)
 
@@ -212,6 +217,6 @@ def failing_disk(pipeline: Pipeline, call: str, error: str, first: int, every: i
     paths = [word for name in ("spool.sqlite", "spool.sqlite-wal") for word in ("-P", str(pipeline.home / name))]
     inject = f"inject={call}:error={error}:when={first}+{every}"
     log = pipeline.folder / "strace.log"
-    _restart(pipeline, "strace", "-f", "-qq", "-o", str(log), *paths, "-e", f"trace={call}", "-e", inject)
+    restart(pipeline, "strace", "-f", "-qq", "-o", str(log), *paths, "-e", f"trace={call}", "-e", inject)
     pipeline.send(pipeline.fresh(fresh))
-    _restart(pipeline)
+    restart(pipeline)

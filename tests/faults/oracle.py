@@ -25,6 +25,8 @@ from faults.events import SOURCES, shown
 from faults.ledger import Sent
 from faults.pipeline import Pipeline
 
+from ingest.spool import COUNTS
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -147,7 +149,7 @@ def _account(
     events: pl.DataFrame,
     quarantine: pl.DataFrame,
 ) -> None:
-    found = counts["accounts"].get(source, dict.fromkeys(("received", "stored", "duplicate", "quarantined"), 0))
+    found = counts["accounts"].get(source, dict.fromkeys(COUNTS, 0))
     shown_as = status.get(source, {})
     if {name: found[name] for name in found if name in shown_as} != {
         name: shown_as[name] for name in found if name in shown_as

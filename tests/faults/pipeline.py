@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,6 +125,26 @@ class Pipeline:
         except subprocess.TimeoutExpired:
             return False
         return self.process.returncode == -signal.SIGKILL
+
+    @contextmanager
+    def another(self, **plan: Any) -> Iterator[None]:
+        """A second service on the home while the block runs; events go to the first. Only where the warehouse is a
+        server: an embedded one belongs to one process."""
+        first, address = self.process, (self._netloc, self._token, self._pid)
+        self.process = None
+        self.start(**plan)
+        self.process, second = first, self.process
+        self._netloc, self._token, self._pid = address
+        try:
+            yield
+        finally:
+            assert second is not None
+            second.kill()
+            second.communicate()
+
+    def unset(self, name: str) -> None:
+        """Leave a setting to its default from the next start on."""
+        self._environment.pop(name)
 
     # Sending -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,9 +34,6 @@ class Sabotage:
 
 def _acknowledge_before_commit() -> None:
     def accept(self: Spool, tenant: str, parts: Any) -> str:
-        import threading
-        import time
-
         receipt = self._next_receipt()
 
         def later() -> None:
@@ -71,7 +69,7 @@ def _drop_when_full() -> None:
 
 
 def _no_deduplication() -> None:
-    command, read = live.Warehouse.command, live.Warehouse.read_for_write
+    command = live.Warehouse.command
     everything = (
         "WHERE {known:UInt64} > 0\n",
         "WHERE {known:UInt64} > 0 AND 1 = 0\n",
@@ -83,7 +81,6 @@ def _no_deduplication() -> None:
         command(self, query, parameters)
 
     live.Warehouse.command = blind  # type: ignore[method-assign]
-    assert read is not None
 
 
 def _mark_before_insert() -> None:
@@ -192,10 +189,11 @@ def _error_on_bad_input() -> None:
     accept = LiveIngest.accept
 
     def fragile(self: LiveIngest, body: bytes, source: str = "") -> Receipt:
-        with contextlib.suppress(UnicodeDecodeError):
+        try:
             body.decode()
-            return accept(self, body, source)
-        raise AssertionError("this is not UTF-8")
+        except UnicodeDecodeError:
+            raise AssertionError("this is not UTF-8") from None
+        return accept(self, body, source)
 
     LiveIngest.accept = fragile  # type: ignore[method-assign]
 
@@ -214,7 +212,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "skip the sync": Sabotage(_skip_sync, "power", ("L1",)),
     "drop when full": Sabotage(_drop_when_full, "full", ("L1", "L5")),
     "no deduplication of repeats": Sabotage(_no_deduplication, "repeat", ("L3",)),
-    "mark before the insert": Sabotage(_mark_before_insert, "before store_events", ("L1",)),
+    "mark before the insert": Sabotage(_mark_before_insert, "before the insert", ("L1",)),
     "mark without verification after a failed insert": Sabotage(_mark_without_verification, "poison", ("L1",)),
     "lose one entry of a group commit": Sabotage(_lose_one_of_a_group, "plain", ("L1",)),
     "count accepted twice": Sabotage(_count_accepted_twice, "plain", ("L5",)),
@@ -222,7 +220,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "refuse silently": Sabotage(_refuse_silently, "full", ("L1", "H")),
     "swallow an unavailable database": Sabotage(_swallow_unavailable, "locked", ("L1",)),
     "ignore the lease": Sabotage(_ignore_the_lease, "two", ("L3", "L5")),
-    "forget the repair at the start": Sabotage(_forget_the_repair, "before store_event_objects", ("L1",)),
+    "forget the repair at the start": Sabotage(_forget_the_repair, "repair", ("L1", "L5")),
     "lose refused events at load": Sabotage(_lose_refused_at_load, "plain", ("Q",)),
     "truncate long steps": Sabotage(_truncate_long_steps, "plain", ("L1",)),
     "an error on bad input": Sabotage(_error_on_bad_input, "bad input", ("H",)),

@@ -5,6 +5,7 @@ PLAN is a JSON object:
     kill     [point, n]: be killed (SIGKILL) when the point is reached for the n-th time
     clock    path of a file that holds the seconds by which the clock of the service is off
     poison   whether the warehouse refuses steps with an event of the activity "poison", as it refuses data
+    busy_ms  how long a writer of the spool waits for one of another process
     sabotage name of a defect of `faults.sabotages`
 
 Points are "before X" and "after X". X is `commit` (of accepted events), `entries` (within that transaction), `take`,
@@ -33,6 +34,7 @@ from ingest.store import EventStore
 from kernel import warehouse
 from kernel.clock import SystemClock
 from kernel.errors import WarehouseError
+from kernel.state import database
 
 METHODS: dict[str, tuple[type, str]] = {
     "commit": (Spool, "_write"),
@@ -110,7 +112,9 @@ def plant(plan: dict[str, Any]) -> None:
         set_clock(Path(plan["clock"]))
     if plan.get("poison"):
         refuse_poison()
-    if "sabotage" in plan:
+    if "busy_ms" in plan:
+        database.BUSY_MS = plan["busy_ms"]
+    if plan.get("sabotage"):
         SABOTAGES[plan["sabotage"]].plant()
     if "kill" in plan:
         point, times = plan["kill"]

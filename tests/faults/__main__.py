@@ -1,0 +1,65 @@
+"""`make faults`: the long run, its figures to a file. Ends with code 1 when anything was lost or a defect not caught."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from faults.campaign import Campaign, Tally, commit_of, power_cuts, sabotages
+from faults.pipeline import ROOT
+
+from benchmarks.measuring import machine
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="events to be acknowledged, at least")
+    parser.add_argument("--faults", type=int, default=220)
+    parser.add_argument("--cuts", type=int, default=2_000, help="power cuts of the spool")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=["campaign", "power", "sabotages"], action="append")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "faults.json")
+    options = parser.parse_args()
+    only = options.only or ["campaign", "power", "sabotages"]
+    found: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
+    at = {"measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": commit_of(ROOT)}
+    found |= {"machine": machine()}
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="gembascope-faults-") as name:
+        folder = Path(name)
+        if "power" in only:
+            found["power"] = at | power_cuts(folder / "power", options.cuts, options.seed)
+            say(f"power: {found['power']['cuts']} cuts, {len(found['power']['lost'])} lost something")
+        if "sabotages" in only:
+            found["sabotages"] = sabotages(folder, say)
+        if "campaign" in only:
+
+            def keep(tally: Tally) -> None:
+                found["campaign"] = at | {"seed": options.seed} | tally.document()
+                found["campaign"]["seconds"] = round(time.monotonic() - begun)
+                write(options.out, found)
+
+            asked = {"events": options.events, "faults": options.faults, "seed": options.seed}
+            keep(Campaign(folder, **asked, say=say, keep=keep).run())
+    write(options.out, found)
+    lost = found.get("campaign", {}).get("violations", []) + found.get("power", {}).get("lost", [])
+    missed = [name for name, one in found.get("sabotages", {}).items() if not one["caught"]]
+    return 1 if lost or missed else 0
+
+
+def write(path: Path, found: dict[str, Any]) -> None:
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -183,8 +183,8 @@ def taken(home: Path, service: str, events: int, run: str) -> list[Row]:
 
 
 def ready(home: Path, events: int, run: str) -> list[Row]:
-    """Seconds until a service answers on a home whose service was killed: with nothing in its spool (`http_ready`), with
-    so many events in it (`http_ready_backlog`), and from there until all of them are stored (`http_backlog_stored`)."""
+    """Seconds until a service answers on a home whose service was killed: with an empty spool (`http_ready`), with so
+    many events in it (`http_ready_backlog`), and from there until all of them are stored (`http_backlog_stored`)."""
     with served(fresh(home)) as (measured, _):
         measured.send(bodies(BATCH, f"{run}-first"), BATCH)
     with served(home) as (measured, empty_s):

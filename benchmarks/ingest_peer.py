@@ -1,8 +1,8 @@
 """`python -m benchmarks.ingest_peer serve …`: the service as it is often written, as the yardstick of `ingest`.
 
 Events are checked by a pydantic model each, with the fields and limits of `ingest.event_form`, and decoded from the
-bytes of the request in a worker thread, which is faster than what FastAPI does with a model as a parameter. Gate, spool,
-loader and everything beside are those of the service: all that differs is how a request becomes checked frames.
+bytes of the request in a worker thread, which is faster than what FastAPI does with a model as a parameter. Gate,
+spool, loader and everything beside are those of the service: all that differs is how a request becomes checked frames.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ class Run:
         return self._section("live", plan.events, extra={"events": plan.live_events, "held_events": held})
 
     def _ingest(self) -> Section:
-        """Events over HTTP to an empty home: ours and the peer in turns, then what it takes to be ready, and the stages."""
+        """Events over HTTP to an empty home: ours and the peer in turns, then until it is ready, and the stages."""
         plan, events = self._plan, self._plan.live_events
         ways = [("gembascope", "http"), ("pydantic", "http"), ("gembascope", "ready"), ("gembascope", "stages")]
         for turn in range(plan.rounds):

@@ -1,4 +1,4 @@
-"""`make faults`: the long run, its figures to a file. Ends with code 1 when anything was lost or a defect not caught."""
+"""`make faults`: the long run, its figures to a file. Code 1 when anything was lost or a defect not caught."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that no well-meaning sender makes. Each is answered with what is wrong with it, and the next one is served."""
+"""Requests that no well-meaning sender makes: each is told what is wrong with it, and the next one is served."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def power_cuts(folder: Path, cuts: int, seed: int) -> dict[str, Any]:
 
 
 def sabotages(folder: Path, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-    """For each planted defect the laws that its scene violated, and whether one of those that it breaks is among them."""
+    """For each planted defect the laws that its scene violated, and whether one that it breaks is among them."""
     found: dict[str, dict[str, Any]] = {}
     for number, (name, sabotage) in enumerate(SABOTAGES.items()):
         place = folder / f"sabotage-{number}"

@@ -55,9 +55,9 @@ POINTS = (
 """Every place between two things that a crash can part; `mark_batch` is passed twice in a step."""
 
 
-def killed_at(pipeline: Pipeline, points: Iterable[tuple[str, int]], fresh: int) -> list[str]:
+def killed_at(pipeline: Pipeline, points: Iterable[tuple[str, int]], fresh: int, within_s: float = 4.0) -> list[str]:
     """Be killed at each point for the n-th time it is reached, one after the other, then start without; the points that
-    were not reached by what was sent."""
+    were not reached within that time by what was sent."""
     missed = []
     for point, times in points:
         pipeline.kill()
@@ -65,7 +65,7 @@ def killed_at(pipeline: Pipeline, points: Iterable[tuple[str, int]], fresh: int)
         numbers = pipeline.fresh(fresh)
         if pipeline.until_ready():  # it may be killed while it starts: what was left is loaded then
             pipeline.send(numbers)
-        if not pipeline.died(4):
+        if not pipeline.died(within_s):
             missed.append(point)
     restart(pipeline)
     return missed

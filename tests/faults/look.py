@@ -25,7 +25,8 @@ EVENTS = Query(
     "events",
     "SELECT toString(source) AS source, source_event_id AS id, toString(activity) AS activity, occurred_at, actor, "
     "attributes, toString(value) AS value, toString(currency) AS currency, "
-    "arrayMap(o -> [toString(o.type), o.id, toString(o.qualifier)], objects) AS objects FROM events WHERE tenant = 'local'",
+    "arrayMap(o -> [toString(o.type), o.id, toString(o.qualifier)], objects) AS objects "
+    "FROM events WHERE tenant = 'local'",
 )
 QUARANTINE = Query(
     "quarantine",
@@ -38,9 +39,9 @@ COUNTED = {
     "GROUP BY event_id, object_type, object_id HAVING count() > 1)",
     "in_paths": "SELECT sum(length(activities)) FROM case_paths FINAL WHERE tenant = 'local'",
     "expected_in_paths": "SELECT count() FROM events WHERE tenant = 'local'",
-    "priorities": "SELECT uniqExact(object_id) FROM object_attributes WHERE tenant = 'local' AND attribute = 'priority'",
+    "priorities": "SELECT uniqExact(object_id) FROM object_attributes "
+    "WHERE tenant = 'local' AND attribute = 'priority'",
     "linked": "SELECT uniqExact(from_id) FROM object_links WHERE tenant = 'local'",
-    "left_in_memory": "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name LIKE 'incoming_%'",
 }
 
 

@@ -16,6 +16,8 @@ MAX_VALUE_CHARACTERS = 64 << 10
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 1, tzinfo=timezone.utc)
 NUL = rb"\u0000"
 """The only way to write it in a text of JSON."""
+_PLAIN = frozenset({str, float, bool, type(None)})
+"""Of values that are kept as they are, whatever they are."""
 _STAMP = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?P<s>:\d\d(?:\.(?P<f>\d{1,9}))?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?", re.ASCII
 )
@@ -94,7 +96,8 @@ def money(value: Decimal | None) -> Decimal | None:
 
 def attribute_value(name: str, value: Any) -> Any:
     """An attribute's value with the types of `kernel.attributes`."""
-    if isinstance(value, str | float | bool | None):
+    kind = type(value)
+    if kind in _PLAIN or (kind is int and -(2**63) <= value < 2**64):
         return value
     _check_value(name, value, MAX_DEPTH)
     if isinstance(value, dict) and len(value) == 1 and isinstance(value.get("$date"), str):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Figure, Results, Section
 
-LARGE, SMALL = 10_000_000, 1_000_000
+LARGE, SMALL, SENT = 10_000_000, 1_000_000, 200_000
+"""Events of a log; SENT: those that are sent at run time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,15 @@ def _events_per_second(section: Section, _: Results) -> float | None:
     return _own(section, "csv_queryable", lambda figure: section.log.get("events", section.events) / figure.wall_s)
 
 
+def _sent_per_second(section: Section, _: Results) -> float | None:
+    return _own(section, "http_queryable", lambda figure: section.log["events"] / figure.wall_s)
+
+
+def _waited(task: str, limit: float) -> Goal:
+    what = f"{task}: at most {limit:g} s"
+    return Goal(what, "ingest", SENT, limit, False, lambda found, _: _own(found, task, lambda figure: figure.wall_s))
+
+
 def _growth_of_recent(section: Section, results: Results) -> float | None:
     """The refresh of recent cases in the large log beside that in the log that it is made of; None where they were
     measured on two machines."""
@@ -152,5 +162,18 @@ GOALS: tuple[Goal, ...] = (
     _times_slower("xes", SMALL, "xes", "r4pm", 2.5),
     _memory("xes", SMALL, "xes", "r4pm", 0.25),
     _times_faster("xes", SMALL, "xes", "pm4py", 2.5),
+    Goal("http_queryable: at least 30,000 events per second", "ingest", SENT, 30_000, True, _sent_per_second),
+    _times_faster("ingest", SENT, "http_queryable", "pydantic", 1.5),
+    _waited("http_ack_p99", 0.15),
+    _waited("http_visible_p99", 5),
+    _waited("http_ready", 2),
+    Goal(
+        "http_queryable: at most 1.5 GiB",
+        "ingest",
+        SENT,
+        1.5 * 1024,
+        False,
+        lambda found, _: _own(found, "http_queryable", lambda figure: figure.peak_mb),
+    ),
     Goal("xes_stored: at most 100 MB above the opened engine", "xes", SMALL, 100, False, _above_opened),
 )

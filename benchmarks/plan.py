@@ -177,7 +177,7 @@ class Run:
                 with tempfile.TemporaryDirectory(dir=plan.folder) as home:
                     job = Job("ingest", engine, (task,), 1, plan.cores, home=home, prefix=f"run{turn}", events=events)
                     self._do(job, f"round {turn + 1}: {task}, {engine}")
-        return self._section("ingest", plan.events, extra={"events": events})
+        return self._section("ingest", events, extra={"events": events})
 
     def _xes(self) -> Section:
         plan = self._plan

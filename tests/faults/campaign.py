@@ -95,8 +95,8 @@ class Campaign:
         self.tally = Tally()
 
     def run(self) -> Tally:
-        shares = ((self._embedded, 0.4), (self._served, 0.12), (self._poisoned, 0.03), (self._small_disks, 0.03))
-        for shape, share in (*shares, (self._embedded, 0.4)):
+        shares = ((self._served, 0.12), (self._poisoned, 0.03), (self._small_disks, 0.03))
+        for shape, share in (*shares, *[(self._embedded, 0.2)] * 4):
             self._homes += 1
             shape(max(int(self._faults * share), 1))
             self._keep(self.tally)
@@ -136,6 +136,7 @@ class Campaign:
                 name = names[turn % len(names)]
                 fault = WAREHOUSE_FAULTS[name]
                 self._done(name, pipeline, lambda f=fault: f(pipeline, warehouse, self._chance, self._fresh))
+                pipeline.until_loaded()  # faults that were ordered of the server and did not come would add up
 
     def _poisoned(self, faults: int) -> None:
         with self._judged("poison, one in 10,000", poison_every=10_000) as pipeline:

@@ -13,8 +13,11 @@ from typing import Any
 
 from faults.campaign import Campaign, Tally, commit_of, power_cuts, sabotages
 from faults.pipeline import ROOT
+from faults.report import put_into
 
 from benchmarks.measuring import machine
+
+OUT = ROOT / "benchmarks" / "faults.json"
 
 
 def main() -> int:
@@ -24,7 +27,7 @@ def main() -> int:
     parser.add_argument("--cuts", type=int, default=2_000, help="power cuts of the spool")
     parser.add_argument("--seed", type=int, default=1, help="of the campaign; campaigns of other seeds are kept")
     parser.add_argument("--only", choices=["campaign", "power", "sabotages"], action="append")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "faults.json")
+    parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     only = options.only or ["campaign", "power", "sabotages"]
     found: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
@@ -48,6 +51,8 @@ def main() -> int:
             asked = {"events": options.events, "faults": options.faults, "seed": options.seed}
             keep(Campaign(folder, **asked, say=say, keep=keep).run())
     write(options.out, found)
+    if options.out == OUT:
+        put_into(OUT.with_name("README.md"), found)
     lost = [one for run in found.get("campaigns", {}).values() for one in run["violations"]]
     lost += found.get("power", {}).get("lost", [])
     missed = [name for name, one in found.get("sabotages", {}).items() if not one["caught"]]

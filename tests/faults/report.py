@@ -19,7 +19,7 @@ def render(found: dict[str, Any]) -> str:
         power = found["power"]
         parts.append(
             f"Power cuts of the spool: {power['cuts']:,}, at acknowledgements and between, in "
-            f"{power['recorded_calls']:,} recorded writes and syncs; {len(power['lost'])} of them lost anything that was "
+            f"{power['recorded_calls']:,} recorded writes and syncs; {len(power['lost'])} of them lost what was "
             "acknowledged.\n"
         )
     if "sabotages" in found:

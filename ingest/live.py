@@ -249,7 +249,8 @@ class LiveIngest:
         changed: frozenset[str] = frozenset()
         if conflicts or taken.again:  # what is corrected may be taken from objects that only its other copies name
             changed = self._store.changed_types(self._tenant, taken.source, taken.step)
-        self.spool.mark(self._tenant, taken, stored=stored, quarantined=len(poison))
+        kept = len({(piece.position, piece.raw) for piece in poison})  # the others are copies, which it holds once
+        self.spool.mark(self._tenant, taken, stored=stored, quarantined=kept)
         self._note(waiting, changed)
 
     def _stored(self, origin: Origin, waiting: Waiting) -> tuple[int, int, list[Rejected]]:

@@ -31,7 +31,13 @@ from faults.sabotages import SABOTAGES
 from faults.scenes import played
 from faults.served_warehouse import WAREHOUSE_FAULTS, served
 
-DISK_ERRORS = (("pwrite64", "ENOSPC"), ("pwrite64", "EIO"), ("fsync,fdatasync", "EIO"), ("pwrite64", "EDQUOT"))
+DISK_ERRORS = (
+    ("pwrite64", "ENOSPC", 7),
+    ("pwrite64", "EIO", 7),
+    ("fsync,fdatasync", "EIO", 2),
+    ("pwrite64", "EDQUOT", 7),
+)
+"""Call on the files of the spool, its error, and of how many calls one fails."""
 
 
 @dataclass(slots=True)
@@ -168,10 +174,14 @@ class Campaign:
 
     def _disk_errors(self) -> None:
         with self._judged("disk errors", size=100) as pipeline:
-            for call, error in DISK_ERRORS:
+            for call, error, every in DISK_ERRORS:
                 first = self._chance.randint(3, 12)
-                fault = lambda c=call, e=error, n=first: failing_disk(pipeline, c, e, n, 7, 5)  # noqa: E731
-                self._done(f"{error} of {call}", pipeline, fault)
+                name = f"{error} of {call}"
+                failed = self._done(
+                    name, pipeline, lambda c=call, e=error, n=first, m=every: failing_disk(pipeline, c, e, n, m, 8)
+                )
+                if not failed:
+                    self.tally.missed_points.append(name)
 
     @contextmanager
     def _judged(self, shape: str, **more: Any) -> Iterator[Pipeline]:

@@ -212,11 +212,13 @@ def full_disk(pipeline: Pipeline, disk: Path, fresh: int) -> int:
 # Errors of the disk --------------------------------------------------------------------------------------------
 
 
-def failing_disk(pipeline: Pipeline, call: str, error: str, first: int, every: int, fresh: int) -> None:
-    """Let calls on the spool's files fail while events come, then start again on a disk that is well."""
+def failing_disk(pipeline: Pipeline, call: str, error: str, first: int, every: int, fresh: int) -> int:
+    """Let calls on the spool's files fail while events come, then start again on a well one; how many failed."""
     paths = [word for name in ("spool.sqlite", "spool.sqlite-wal") for word in ("-P", str(pipeline.home / name))]
     inject = f"inject={call}:error={error}:when={first}+{every}"
     log = pipeline.folder / "strace.log"
     restart(pipeline, "strace", "-f", "-qq", "-o", str(log), *paths, "-e", f"trace={call}", "-e", inject)
-    pipeline.send(pipeline.fresh(fresh))
+    for number in pipeline.fresh(fresh):  # one by one: requests that come together share their writes and syncs
+        pipeline.send([number])
     restart(pipeline)
+    return log.read_text(encoding="utf-8", errors="replace").count("(INJECTED)")

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import polars as pl
+import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from gembascope.cli import main
@@ -128,11 +129,17 @@ def _sent(source: str, events: list[Event], now: datetime) -> Sent:
     frame = pl.DataFrame({name: columns[name] for name in EVENT_FRAME}, schema=EVENT_FRAME)
     return Sent(
         source,
-        frame,
-        pl.DataFrame(objects, schema=OBJECT_ROWS, orient="row"),
-        pl.DataFrame(links, schema=LINK_ROWS, orient="row"),
+        _rows(frame),
+        _rows(pl.DataFrame(objects, schema=OBJECT_ROWS, orient="row")),
+        _rows(pl.DataFrame(links, schema=LINK_ROWS, orient="row")),
         (),
     )
+
+
+def _rows(frame: pl.DataFrame) -> pa.RecordBatch | None:
+    if frame.is_empty():
+        return None
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()[0]
 
 
 if __name__ == "__main__":

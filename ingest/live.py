@@ -113,7 +113,7 @@ class LiveIngest:
         receipt = self.spool.accept(self._tenant, parts)
         self.noticed()
         refused = sorted((one for part in parts for one in part.refused), key=lambda one: one.index)
-        accepted = sum(part.events.height for part in parts)
+        accepted = sum(part.accepted for part in parts)
         return Receipt(receipt, accepted + len(refused), accepted, tuple(refused))
 
     def keep(self, parts: Sequence[Sent], besides: Besides) -> str:

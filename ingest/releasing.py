@@ -100,7 +100,7 @@ class Releaser:
         if reason:
             return Released(kept.entry, kept.source, 0, reason)
         self._end([kept.entry], how)
-        return Released(kept.entry, kept.source, sum(part.events.height for part in parts), "")
+        return Released(kept.entry, kept.source, sum(part.accepted for part in parts), "")
 
     def _accept(self, parts: Sequence[Sent], besides: Besides) -> str:
         """Put them into the spool; why not, where the entry was taken out before."""

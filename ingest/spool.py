@@ -319,20 +319,20 @@ def _row(offer: Offer, part: Sent, payload: bytes) -> dict[str, Any]:
         "receipt": offer.receipt,
         "source": part.source,
         "accepted_at": offer.at,
-        "events": part.events.height,
+        "events": part.accepted,
         "payload_bytes": len(payload),
         "payload": payload,
     }
 
 
 def _with(before: Account, part: Sent, size: int, at: datetime) -> Account:
-    last: Any = part.events["occurred_at"].max()
+    last: Any = part.last_occurred_at
     return Account(
         before.source,
         received=before.received + part.received,
         quarantined=before.quarantined + len(part.refused),
         refused=before.refused,
-        in_spool=before.in_spool + part.events.height,
+        in_spool=before.in_spool + part.accepted,
         spool_bytes=before.spool_bytes + size,
         last_occurred_at=_latest([before.last_occurred_at, last]),
         last_seen_at=_latest([before.last_seen_at, at]),

@@ -55,7 +55,7 @@ class Offer:
 
     @property
     def events(self) -> int:
-        return sum(part.events.height for part in self.parts)
+        return sum(part.accepted for part in self.parts)
 
     @property
     def size(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import Any
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 
 from ingest.event_form import Refused
 from ingest.event_rows import LINK_ROWS, OBJECT_ROWS, Sent
@@ -50,7 +50,7 @@ class Waiting:
 def written(sent: Sent) -> bytes:
     """The entry of what was sent of one source; its last bytes are a digest of the others."""
     refused: list[tuple[Any, ...]] = [astuple(one) for one in sent.refused]
-    payload = _Payload(FORM, _bytes(sent.events), _bytes(sent.objects), _bytes(sent.links), refused)
+    payload = _Payload(FORM, _bytes(sent.event_rows), _bytes(sent.object_rows), _bytes(sent.link_rows), refused)
     content = msgspec.msgpack.encode(payload)
     return content + _digest(content)
 
@@ -63,7 +63,8 @@ def together(entries: Iterable[tuple[str, bytes]]) -> Waiting:
     StateError
         An entry is not what was written.
     """
-    events, objects, links, refused, offset = [], [], [], [], 0
+    events, objects, links = _Pieces(EVENT_FRAME), _Pieces(OBJECT_ROWS), _Pieces(LINK_ROWS)
+    refused, offset = [], 0
     for receipt, content in entries:
         if _digest(content[:-DIGEST_BYTES]) != content[-DIGEST_BYTES:]:
             raise StateError(f"the spool entry {receipt} was damaged after it was written: restore it from a backup")
@@ -72,30 +73,49 @@ def together(entries: Iterable[tuple[str, bytes]]) -> Waiting:
             payload.refused = [(*most, raw.encode()) for *most, raw in payload.refused]
         elif payload.form != FORM:
             raise StateError(f"the spool entry {receipt} has form {payload.form}, which this version does not know")
-        events.append(_frame(payload.events, EVENT_FRAME))
-        moved = pl.col("row") + offset
-        objects.append(_frame(payload.objects, OBJECT_ROWS).with_columns(moved))
-        links.append(_frame(payload.links, LINK_ROWS).with_columns(moved))
+        objects.add(payload.objects, offset)
+        links.add(payload.links, offset)
         refused += [(receipt, Refused(*one)) for one in payload.refused]
-        offset += events[-1].height
-    return Waiting(
-        pl.concat([pl.DataFrame(schema=EVENT_FRAME), *events]),
-        pl.concat([pl.DataFrame(schema=OBJECT_ROWS), *objects]),
-        pl.concat([pl.DataFrame(schema=LINK_ROWS), *links]),
-        tuple(refused),
-    )
+        offset += events.add(payload.events, 0)
+    return Waiting(events.frame(), objects.frame(), links.frame(), tuple(refused))
 
 
-def _bytes(frame: pl.DataFrame) -> bytes:
-    if frame.is_empty():
+class _Pieces:
+    """Frames of one schema on their way to one: put together by Arrow, as polars takes half a millisecond for each."""
+
+    def __init__(self, schema: pl.Schema) -> None:
+        self._schema = schema
+        self._tables: list[pa.Table] = []
+        self._offsets: list[int] = []
+
+    def add(self, content: bytes, offset: int) -> int:
+        """Add what was written; `offset` is added to its column `row`. How many rows it has."""
+        if not content:
+            return 0
+        found = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        self._tables.append(found)
+        self._offsets += [offset] * found.num_rows
+        return int(found.num_rows)
+
+    def frame(self) -> pl.DataFrame:
+        if not self._tables:
+            return pl.DataFrame(schema=self._schema)
+        whole = pl.DataFrame(pl.from_arrow(pa.concat_tables(self._tables, promote_options="permissive")))
+        if "row" in self._schema:
+            whole = whole.with_columns(pl.col("row") + pl.Series(self._offsets, dtype=pl.UInt32))
+        return whole.cast(self._schema)
+
+
+def _bytes(rows: pa.RecordBatch | None) -> bytes:
+    if rows is None:
         return b""
-    sink = io.BytesIO()
-    frame.write_ipc(sink, compression="lz4")
-    return sink.getvalue()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, rows.schema, options=PACKED) as writer:
+        writer.write_batch(rows)
+    return bytes(sink.getvalue())
 
 
-def _frame(content: bytes, schema: pl.Schema) -> pl.DataFrame:
-    return pl.read_ipc(io.BytesIO(content)) if content else pl.DataFrame(schema=schema)
+PACKED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def _digest(content: bytes | memoryview) -> bytes:

@@ -102,7 +102,7 @@ class EventsReader:
                 pieces.append(Rejected(f"line {some[one.index][0]}", one.reason, one.raw.decode()[:LONGEST_RAW]))
             sent += parts
         batch = Batch(rejected=[*rejected, *pieces], bytes_read=bytes_read)
-        kept = [part for part in sent if part.events.height]
+        kept = [part for part in sent if part.accepted]
         if kept:
             batch.events = _together(kept, "events")
             batch.objects = _together(kept, "objects").drop("row")

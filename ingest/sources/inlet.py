@@ -63,7 +63,7 @@ class SourceInlet:
         if not receipt:
             return Outcome(received=sent.received, repeated=sent.received)
         self._accepted()
-        good, bad = sent.events.height, len(sent.refused)
+        good, bad = sent.accepted, len(sent.refused)
         if self._share.passed(good, bad) and self._stops:
             self._spool.sources.stop(
                 self._tenant, self.source, f"{self._share} were bad, the last one because: {sent.refused[-1].reason}"

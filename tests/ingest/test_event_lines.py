@@ -39,27 +39,29 @@ def test_lines_are_the_events_of_an_array() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reason", "raw"),
+    ("wrong", "reason"),
     [
-        (b"nothing", "the line is not JSON: Expecting value (character 0)", "nothing"),
-        (b'{"id": "e9"', "the line is not JSON: Expecting ',' delimiter (character 11)", '{"id": "e9"'),
-        (b"\xff\xfe", "the line is not UTF-8 text (byte 0)", "\\xff\\xfe"),
-        (b'[{"id":"a"}]', "Expected `object`, got `array`", '[{"id":"a"}]'),
-        (b"{}", "Object missing required field `id`", "{}"),
-        (line(9, value="NaN"), "value: NaN and infinities are no amounts", line(9, value="NaN").decode()),
-        (b'{"id": NaN}', "NaN and infinities are no numbers", '{"id": NaN}'),
-        (b"[" * 50_000, "values are nested more than 16 deep", "[" * 50_000),
-        (line(1) + line(2), "the line is not JSON: Extra data (character 128)", (line(1) + line(2)).decode()),
-        (b"\x1e" + line(1), "the line is not JSON: Expecting value (character 0)", "\x1e" + line(1).decode()),
+        (b"nothing", "the line is not JSON: Expecting value (character 0)"),
+        (b'{"id": "e9"', "the line is not JSON: Expecting ',' delimiter (character 11)"),
+        (b"\xff\xfe", "the line is not UTF-8 text (byte 0)"),
+        (b'[{"id":"a"}]', "Expected `object`, got `array`"),
+        (b"{}", "Object missing required field `id`"),
+        (line(9, value="NaN"), "value: NaN and infinities are no amounts"),
+        (b'{"id": NaN}', "NaN and infinities are no numbers"),
+        (b"[" * 50_000, "values are nested more than 16 deep"),
+        (line(1) + line(2), "the line is not JSON: Extra data (character 128)"),
+        (b"\x1e" + line(1), "the line is not JSON: Expecting value (character 0)"),
     ],
     ids=range(10),
 )
-def test_a_wrong_line_is_refused_as_it_came_and_the_others_are_kept(wrong: bytes, reason: str, raw: str) -> None:
+def test_a_wrong_line_is_refused_as_it_came_and_the_others_are_kept(wrong: bytes, reason: str) -> None:
     found = read(line(1), b"", wrong, line(2))
     assert found.events["source_event_id"].to_list() == ["e1", "e2"]
     (refused,) = found.refused
-    assert (refused.index, refused.reason, refused.raw) == (1, reason, raw)
-    assert read(line(1), line(3, attributes={"a": "x\0y"}), wrong).refused[1].raw == raw  # its text is looked up later
+    assert (refused.index, refused.reason, refused.raw) == (1, reason, wrong)
+    assert (
+        read(line(1), line(3, attributes={"a": "x\0y"}), wrong).refused[1].raw == wrong
+    )  # its text is looked up later
 
 
 def test_a_request_has_so_many_lines_at_most() -> None:

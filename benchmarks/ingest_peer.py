@@ -18,8 +18,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, f
 from gembascope.cli import main
 from ingest import live
 from ingest.event_form import MAX_EVENTS, MAX_SOURCE
+from ingest.event_rows import LINK_ROWS, OBJECT_ROWS, Sent
 from ingest.event_values import FIRST, LAST
-from ingest.events_json import LINK_ROWS, OBJECT_ROWS, Sent
 from kernel.attributes import encode, encode_value
 from kernel.events import EVENT_FRAME
 

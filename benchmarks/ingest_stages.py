@@ -105,7 +105,7 @@ def _timed(found: Stages, warehouse: Warehouse) -> list[tuple[Any, str, Callable
 
     plain = [
         (live, "read_events", "check"),
-        (events_json._Rows, "sent", "frames"),
+        (events_json.EventRows, "sent", "frames"),
         (spool, "written", "payload"),
         (Spool, "_write", "commit"),
         (Spool, "take", "take"),

@@ -22,9 +22,9 @@ from kernel.events import EVENT_FRAME, LINK_FRAME, OBJECT_FRAME
 
 @dataclass(frozen=True)
 class Sent:
-    """The events of one source in one request. They are Arrow, as most of them go into the spool and are no frame before
-    they are loaded, and a frame of a single event costs a fifth of a millisecond. None where there are no rows. `row`
-    of objects and links is the row of their event."""
+    """The events of one source in one request. They are Arrow: most go into the spool and are no frame before they are
+    loaded, and a frame of a single event costs a fifth of a millisecond. None where there are no rows. `row` of objects
+    and links is the row of their event."""
 
     source: str
     event_rows: pa.RecordBatch | None  # of EVENT_FRAME

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ from kernel.warehouse import Warehouse
 
 IDLE_S = 0.5
 """How soon what another process accepted is found."""
+ENOUGH = 10_000
+"""Events for which a load is worth what it costs by itself, however few they are: some thirty statements."""
+GATHERED, LONGEST_GATHERING_S = 3.0, 1.0
+"""After a load of fewer, what comes is gathered for so many times as long as it took, and no longer than that: events
+that come one by one would else be loaded one by one, all the time."""
 TELL_AFTER_S = 1.0
 """How long a backlog is loaded before those who wait for it are told."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
@@ -164,8 +170,9 @@ class LiveIngest:
         pause = FIRST_PAUSE_S
         while not self._stopping.is_set():
             self._wake.clear()
+            begun = time.monotonic()
             try:
-                self.drain()
+                loaded = self.drain()
             except GembascopeError as error:
                 log.warning("%s in %.1f s: %s", "telling" if self._telling else "loading", pause, error)
                 # What cannot be told keeps no event waiting; a warehouse that is away is not asked for each of them.
@@ -177,6 +184,8 @@ class LiveIngest:
                 self._stopping.wait(LONGEST_PAUSE_S)
                 continue
             pause = FIRST_PAUSE_S
+            if 0 < loaded < ENOUGH:
+                self._stopping.wait(min(GATHERED * (time.monotonic() - begun), LONGEST_GATHERING_S))
             self._wake.wait(IDLE_S)
 
     def drain(self) -> int:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, case, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ingest.event_rows import Sent
@@ -36,6 +36,7 @@ STEP_ENTRIES = 20_000
 LEASE = timedelta(minutes=2)
 KEPT = timedelta(days=1)
 """How long the line of a marked entry stays, without its events."""
+MOMENTS = ("last_occurred_at", "last_seen_at")
 COUNTS = ("received", "stored", "duplicate", "quarantined", "refused", "in_spool", "spool_bytes")
 
 
@@ -137,8 +138,7 @@ class Spool:
                 offer.done = True
 
     def _write_for(self, connection: Connection, tenant: str, group: list[Offer]) -> None:
-        waiting = select(func.sum(TOTALS.c.in_spool), func.sum(TOTALS.c.spool_bytes)).where(TOTALS.c.tenant == tenant)
-        events, size = (int(found or 0) for found in connection.execute(waiting).one())
+        events, size = (int(found or 0) for found in connection.execute(WAITING, {"tenant": tenant}).one())
         rows: list[dict[str, Any]] = []
         changes: dict[str, Account] = {}
         group = unreleased(connection, tenant, group)
@@ -167,7 +167,7 @@ class Spool:
                 changes[out] = replace(before, received=before.received - count, quarantined=before.quarantined - count)
         keep(connection, tenant, kept)
         if rows:
-            connection.execute(ENTRIES.insert(), rows)
+            connection.execute(ADDED, rows)
         for source in sorted(changes):  # in one order, so that two processes do not wait for each other
             self._add(connection, tenant, changes[source])
 
@@ -179,16 +179,9 @@ class Spool:
 
     def _add(self, connection: Connection, tenant: str, change: Account) -> None:
         """Add to the account of a source."""
-        table = TOTALS
         row = {"tenant": tenant, "source": change.source} | {name: getattr(change, name) for name in COUNTS}
-        moments = ("last_occurred_at", "last_seen_at")
-        row |= {name: getattr(change, name) for name in moments}
-        new = sqlite.insert(table) if self._state.is_sqlite else postgresql.insert(table)
-        added: dict[str, Any] = {name: table.c[name] + getattr(change, name) for name in COUNTS}
-        for name in moments:
-            later = new.excluded[name]
-            added[name] = case((func.coalesce(table.c[name] >= later, later.is_(None)), table.c[name]), else_=later)
-        connection.execute(new.values(**row).on_conflict_do_update(index_elements=["tenant", "source"], set_=added))
+        row |= {name: getattr(change, name) for name in MOMENTS}
+        connection.execute(ADDING[connection.dialect.name], row)
 
     # Loading -------------------------------------------------------------------------------------------------
 
@@ -359,3 +352,23 @@ def _without(before: Account, part: Sent) -> Account:
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:
     return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _adding(upsert: Any) -> Any:
+    new = upsert(TOTALS)
+    added: dict[str, Any] = {name: TOTALS.c[name] + new.excluded[name] for name in COUNTS}
+    for name in MOMENTS:
+        later = new.excluded[name]
+        added[name] = case((func.coalesce(TOTALS.c[name] >= later, later.is_(None)), TOTALS.c[name]), else_=later)
+    columns = ("tenant", "source", *COUNTS, *MOMENTS)
+    return new.values({name: bindparam(name) for name in columns}).on_conflict_do_update(
+        index_elements=["tenant", "source"], set_=added
+    )
+
+
+# Built once: every group that is accepted needs them, and building a statement costs more than running it.
+ADDING = {"sqlite": _adding(sqlite.insert), "postgresql": _adding(postgresql.insert)}
+ADDED = ENTRIES.insert()
+WAITING = select(func.sum(TOTALS.c.in_spool), func.sum(TOTALS.c.spool_bytes)).where(
+    TOTALS.c.tenant == bindparam("tenant")
+)

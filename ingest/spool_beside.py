@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ingest.event_rows import Sent
@@ -70,7 +70,7 @@ class Offer:
 def unreleased(connection: Connection, tenant: str, group: Sequence[Offer]) -> list[Offer]:
     """The offers without those that take out of the quarantine what was taken out of it before: these fail."""
     asked = {entry for offer in group if offer.besides is not None for entry in offer.besides.released}
-    out = _found(connection, RELEASED, RELEASED.c.entry, sorted(asked), RELEASED.c.tenant == tenant)
+    out = _found(connection, RELEASING, sorted(asked), {"tenant": tenant})
     kept = []
     for offer in group:
         mine = set(offer.besides.released) if offer.besides is not None else set()
@@ -91,8 +91,7 @@ def recognise(connection: Connection, tenant: str, group: Sequence[Offer]) -> No
             by_source.setdefault(offer.besides.source, []).append(offer)
     for source, offers in by_source.items():
         asked = sorted({one for offer in offers if offer.besides for one in offer.besides.unique_ids})
-        mine = (UNIQUE_IDS.c.tenant == tenant) & (UNIQUE_IDS.c.source == source)
-        known = _found(connection, UNIQUE_IDS, UNIQUE_IDS.c.digest, asked, mine)
+        known = _found(connection, RECOGNISING, asked, {"tenant": tenant, "source": source})
         for offer in offers:
             if offer.besides is None:
                 continue
@@ -113,7 +112,7 @@ def keep(connection: Connection, tenant: str, group: Sequence[Offer]) -> None:
             for (source, digest), at in sorted(ids.items())
         ]
         # Another process may have written one just now; then its events come twice, and are known by their ids.
-        connection.execute(insert_into(connection, UNIQUE_IDS).on_conflict_do_nothing(), rows)
+        connection.execute(REMEMBERING[connection.dialect.name], rows)
     released = [
         {"tenant": tenant, "entry": entry, "how": one.how, "at": offer.at, "receipt": offer.receipt}
         for offer, one in with_besides
@@ -132,25 +131,38 @@ def keep(connection: Connection, tenant: str, group: Sequence[Offer]) -> None:
 
 
 def _count(connection: Connection, tenant: str, source: str, row: dict[str, Any]) -> None:
-    new = {
-        "tenant": tenant,
-        "source": source,
-        "deliveries": row["deliveries"],
-        "ignored": row["ignored"],
-        "last_delivery_at": row["at"],
-        "place": row["place"] or "",
-        "stopped_why": "",
-    }
-    table = SOURCES.c
-    changed = {
-        "deliveries": table.deliveries + row["deliveries"],
-        "ignored": table.ignored + row["ignored"],
-        "last_delivery_at": row["at"],
-    }
-    if row["place"] is not None:
-        changed["place"] = row["place"]
-    statement = insert_into(connection, SOURCES).values(**new)
-    connection.execute(statement.on_conflict_do_update(index_elements=["tenant", "source"], set_=changed))
+    new = {"tenant": tenant, "source": source, "deliveries": row["deliveries"], "ignored": row["ignored"]}
+    new |= {"last_delivery_at": row["at"], "place": row["place"] or "", "stopped_why": ""}
+    moved = "moved" if row["place"] is not None else "counted"
+    connection.execute(COUNTING[connection.dialect.name, moved], new)
+
+
+def _counting(upsert: Any, *, moved: bool) -> Any:
+    new = upsert(SOURCES)
+    set_ = {name: SOURCES.c[name] + new.excluded[name] for name in ("deliveries", "ignored")}
+    set_ |= {name: new.excluded[name] for name in ("last_delivery_at", *(("place",) if moved else ()))}
+    columns = ("tenant", "source", "deliveries", "ignored", "last_delivery_at", "place", "stopped_why")
+    return new.values({name: bindparam(name) for name in columns}).on_conflict_do_update(
+        index_elements=["tenant", "source"], set_=set_
+    )
+
+
+# Built once: every group that is accepted needs them, and building a statement costs more than running it.
+UPSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+COUNTING = {
+    (name, word): _counting(upsert, moved=word == "moved")
+    for name, upsert in UPSERTS.items()
+    for word in ("moved", "counted")
+}
+REMEMBERING = {name: upsert(UNIQUE_IDS).on_conflict_do_nothing() for name, upsert in UPSERTS.items()}
+RECOGNISING = select(UNIQUE_IDS.c.digest).where(
+    UNIQUE_IDS.c.tenant == bindparam("tenant"),
+    UNIQUE_IDS.c.source == bindparam("source"),
+    UNIQUE_IDS.c.digest.in_(bindparam("values", expanding=True)),
+)
+RELEASING = select(RELEASED.c.entry).where(
+    RELEASED.c.tenant == bindparam("tenant"), RELEASED.c.entry.in_(bindparam("values", expanding=True))
+)
 
 
 def set_stopped(connection: Connection, tenant: str, source: str, at: datetime | None, why: str) -> None:
@@ -166,12 +178,12 @@ def forget(connection: Connection, tenant: str, now: datetime) -> None:
     connection.execute(delete(UNIQUE_IDS).where(UNIQUE_IDS.c.tenant == tenant, UNIQUE_IDS.c.until < now))
 
 
-def _found(connection: Connection, table: Table, column: Any, values: Sequence[str], scope: Any) -> set[str]:
-    """Those of the values that are in a column."""
+def _found(connection: Connection, asked: Any, values: Sequence[str], scope: dict[str, str]) -> set[str]:
+    """Those of the values that are there."""
     found: set[str] = set()
     for first in range(0, len(values), AT_ONCE):
-        asked = select(column).select_from(table).where(scope, column.in_(values[first : first + AT_ONCE]))
-        found.update(connection.execute(asked).scalars())
+        some = {**scope, "values": values[first : first + AT_ONCE]}
+        found.update(connection.execute(asked, some).scalars())
     return found
 
 

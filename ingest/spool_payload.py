@@ -92,7 +92,7 @@ class _Pieces:
         """Add what was written; `offset` is added to its column `row`. How many rows it has."""
         if not content:
             return 0
-        found = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        found = pa.ipc.open_file(pa.BufferReader(content), options=READ).read_all()
         self._tables.append(found)
         self._offsets += [offset] * found.num_rows
         return int(found.num_rows)
@@ -115,7 +115,9 @@ def _bytes(rows: pa.RecordBatch | None) -> bytes:
     return bytes(sink.getvalue())
 
 
-PACKED = pa.ipc.IpcWriteOptions(compression="lz4")
+PACKED = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+READ = pa.ipc.IpcReadOptions(use_threads=False)
+"""Entries are small: giving their columns to other threads costs more than it saves."""
 
 
 def _digest(content: bytes | memoryview) -> bytes:

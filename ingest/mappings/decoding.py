@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ import msgspec
 from ingest.event_array import pieces
 from ingest.event_form import MAX_EVENTS
 from ingest.mappings.edifact import messages
+from ingest.mappings.engines.n8n import execution
+from ingest.mappings.engines.temporal import history
 from ingest.mappings.pack import Decode
 from ingest.mappings.strict_json import NotJson, loads
 from ingest.sources.delivery import Delivery
@@ -55,6 +58,18 @@ def _json(delivery: Delivery, decode: Decode) -> Iterator[Record]:
     yield _json_record(delivery.body)
 
 
+def _n8n_execution(delivery: Delivery, decode: Decode) -> Iterator[Record]:
+    """A document of one execution, as `engines` makes it."""
+    found = _json_record(delivery.body)
+    yield replace(found, body=execution(found.body))
+
+
+def _temporal_history(delivery: Delivery, decode: Decode) -> Iterator[Record]:
+    """A document of one execution, as `engines` makes it."""
+    found = _json_record(delivery.body)
+    yield replace(found, body=history(found.body, delivery.key))
+
+
 def _json_record(raw: bytes) -> Record:
     try:
         return Record(loads(raw), raw)
@@ -80,7 +95,23 @@ def _json_lines(delivery: Delivery, decode: Decode) -> Iterator[Record]:
 
 
 def _table(delivery: Delivery, decode: Decode) -> Iterator[Record]:
-    """One record per row, by the names of the columns."""
+    """One record per row, by the names of the columns, or per group of rows."""
+    found = _rows(delivery, decode)
+    return _grouped(found, decode.group) if decode.group else found
+
+
+def _grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:
+    """Rows that belong together as one record; one that cannot be read stands alone."""
+    for _, some in groupby(rows, key=lambda one: (one.unfit, one.body and one.body.get(column))):
+        group = list(some)
+        if group[0].unfit:
+            yield from group
+        else:
+            body = {**group[0].body, "rows": [one.body for one in group]}
+            yield replace(group[0], body=body, raw=b"\n".join(one.raw for one in group))
+
+
+def _rows(delivery: Delivery, decode: Decode) -> Iterator[Record]:
     columns = list(decode.columns)
     if given := delivery.headers.get(COLUMNS):
         columns = msgspec.json.decode(given, type=list[str])
@@ -192,4 +223,6 @@ DECODERS: Mapping[str, Callable[[Delivery, Decode], Iterator[Record]]] = {
     "journal": _journal,
     "edifact": _edifact,
     "text": _text,
+    "n8n_execution": _n8n_execution,
+    "temporal_history": _temporal_history,
 }

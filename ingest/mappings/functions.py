@@ -22,6 +22,7 @@ from ingest.mappings.strict_json import NotJson, loads
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 UNITS_US = {"s": Decimal(1_000_000), "ms": Decimal(1_000), "us": Decimal(1), "ns": Decimal("0.001")}
+TIMESPECS = ("s", "ms", "us")
 DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 6}
 ANY: dict[str, Any] = {"types": []}
 TEXT = {"types": ["string", "null"]}
@@ -126,22 +127,26 @@ class Functions(functions.Functions):  # type: ignore[misc]
             found = _placed(found, zone[0], zone[1] if len(zone) > 1 else "", text)
         return found.isoformat(timespec="microseconds" if "%f" in form else "seconds" if "%S" in form else "minutes")
 
-    @signature({"types": ["number", "string", "null"]}, {"types": ["string"]})
-    def _func_epoch(self, number: float | str | None, unit: str) -> str | None:
-        """A time as a number of s, ms, us or ns since 1970; parts of microseconds are cut off."""
+    @signature({"types": ["number", "string", "null"]}, {"types": ["string"]}, {"types": ["string"], "variadic": True})
+    def _func_epoch(self, number: float | str | None, unit: str, *clock: str) -> str | None:
+        """A time as a number of s, ms, us or ns since 1970; parts of microseconds are cut off. A clock that knows less
+        than it writes is named: of epoch(x, 'ns', 'ms') the milliseconds count."""
         if number is None or number == "":
             return None
-        if unit not in UNITS_US:
-            raise Unfit(f"epoch: {unit!r} is not s, ms, us or ns")
+        if unit not in UNITS_US or (clock and clock[0] not in TIMESPECS):
+            raise Unfit(f"epoch: {' and '.join(map(repr, (unit, *clock)))} is not s, ms, us or ns")
         exact = _decimal(number)
         microseconds = exact * UNITS_US[unit]
         if not 0 <= microseconds < Decimal(10) ** 17:
             raise Unfit(f"{str(number)[:60]} {unit} since 1970 is no time of our days")
         places = -min(0, int(exact.as_tuple().exponent))
         digits = max(DIGITS[unit], min(6, DIGITS[unit] + places))
+        if clock:
+            digits = DIGITS[clock[0]]
         moment = EPOCH + timedelta(microseconds=int(microseconds))
-        timespec = "seconds" if digits == 0 else "milliseconds" if digits <= 3 else "microseconds"
-        return moment.isoformat(timespec=timespec)
+        return moment.isoformat(
+            timespec="seconds" if digits == 0 else "milliseconds" if digits <= 3 else "microseconds"
+        )
 
     # Numbers
 

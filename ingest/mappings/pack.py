@@ -156,12 +156,21 @@ class Rule(_Model):
 class Decode(_Model):
     """How a delivery is taken apart into records."""
 
-    format: Literal["json", "json_array", "json_lines", "table", "journal", "edifact", "text"] = Field(
-        default="json", description="json (one record), json_array, json_lines, table, journal, edifact or text."
+    format: Literal[
+        "json", "json_array", "json_lines", "table", "journal", "edifact", "text", "n8n_execution", "temporal_history"
+    ] = Field(
+        default="json",
+        description="json (one record), json_array, json_lines, table, journal, edifact, text, n8n_execution or "
+        "temporal_history.",
     )
     encoding: Literal["utf-8", "utf-8-sig", "latin-1", "cp1252"] = Field(default="utf-8", description="Of text.")
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="Between the fields of a line.")
     columns: tuple[str, ...] = Field(default=(), description="Their names; of a table, else its first line.")
+    group: str = Field(
+        default="",
+        description="Of a table: a column. Rows after each other that hold the same in it are one record, the first "
+        "row with all of them as `rows`.",
+    )
     context: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Of a journal: columns of lines by their first field, which say something of those after them.",

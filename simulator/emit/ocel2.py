@@ -11,7 +11,7 @@ an object where ids of that form belong to objects of another type, since OCEL's
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring as quoted  # a third of what msgspec takes for a short text
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from zlib import crc32
 
 import msgspec
 
-from simulator.emit.writer import CALL, STARTED, Known, Stamps, money, span_id, trace_id
+from simulator.emit.writer import CALL, STARTED, Beginnings, Known, Stamps, clocks, money, span_id, trace_id
 from simulator.world.facts import Fact, Thing
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class OcelWriter:
         self._out = (folder / "log.json").open("wb")
         self._files = [(self._parts / f"{number:02d}").open("wb") for number in range(PARTS)]
         self._lines: list[list[str]] = [[] for _ in range(PARTS)]
-        self._names, self._known, self._stamp = Names(), Known(), Stamps()
+        self._names, self._known, self._beginnings, self._stamp = Names(), Known(), Beginnings(), Stamps()
+        self._clocks = clocks()
         self._frames: dict[Told, Frame] = {}
         self._today: dict[Thing, Named] = {}
         self._related: dict[int, str] = {}  # by the identity of the objects of a fact: facts of one day share theirs
@@ -72,11 +73,6 @@ class OcelWriter:
             id_, _, lines = self._named(one)
             relation = f'{{"objectId":{self._named(other)[0]},"qualifier":{quoted(qualifier)}}}'
             lines.append(f"{id_}\tr\t{relation}")
-        for at_us, thing, name, value in day.changes:
-            id_, _, lines = self._named(thing)
-            self._object_types[thing.type][name] = "string"
-            attribute = _attribute(name, self._stamp(at_us), value)
-            lines.append(f"{id_}\tc\t{attribute}")
         self._today.clear()
         self._related.clear()
         for file, lines in zip(self._files, self._lines, strict=True):
@@ -106,7 +102,7 @@ class OcelWriter:
 
     def _event(self, fact: Fact) -> str:
         """The event as JSON."""
-        number, at_us, seen_us, system, activity, things, actor, actor_kind, outcome, error, cents, _, more, _ = fact
+        number, at_us, seen_us, system, activity, things, actor, actor_kind, outcome, error, cents, _, more, *_ = fact
         told = activity, system, actor_kind, outcome, error
         frame = self._frames.get(told)
         if frame is None:
@@ -116,11 +112,26 @@ class OcelWriter:
         related = self._related.get(id(things))
         if related is None:
             related = self._related[id(things)] = ",".join([self._named(thing)[1] for thing in things])
-        stamp = self._stamp
+        for thing, given in self._beginnings.of(fact).items():
+            self._tell(thing, BEGINNING, given)
+        stamp = self._clocks.get(system, self._stamp)
+        at = stamp(at_us)
+        for thing, name, value in fact.settings:
+            self._tell(thing, at, {name: value})
         return (
-            f'{{"id":"{system}-{number:09d}{after_id}{stamp(at_us)}{after_time}{stamp(seen_us)}{after_seen}'
-            f'{quoted(actor)}{after_actor}{rest}],"relationships":[{related}]}}'
+            f'{{"id":"{system}-{number:09d}{after_id}{at}{after_time}{self._stamp(seen_us)}{after_seen}'
+            f'{quoted(actor)}{after_actor}{number}"}}{rest}],"relationships":[{related}]}}'
         )
+
+    def _tell(self, thing: Thing, at: str, values: Mapping[str, str]) -> None:
+        """Keep the values that attributes of an object take."""
+        id_, _, lines = self._named(thing)
+        kinds = self._object_types[thing.type]
+        line = [id_, "a"]
+        for name, value in values.items():
+            kinds[name] = "string"
+            line.append(_attribute(name, at, value))
+        lines.append("\t".join(line))
 
     def _more(self, fact: Fact) -> str:
         """Attributes that some events have, each behind a comma."""
@@ -158,12 +169,8 @@ class OcelWriter:
         id_ = quoted(written)
         named = self._today[thing] = id_, f'{{"objectId":{id_},"qualifier":""}}', lines
         if self._known.is_new(thing):
-            kinds = self._object_types.setdefault(thing.type, {})
-            line = [id_, "b", quoted(thing.type)]
-            for name, value in thing.attributes.items():
-                kinds[name] = "string"
-                line.append(_attribute(name, BEGINNING, value))
-            lines.append("\t".join(line))
+            self._object_types.setdefault(thing.type, {})
+            lines.append(f"{id_}\tb\t{quoted(thing.type)}")
         return named
 
 
@@ -188,9 +195,11 @@ def _frame(told: Told, kinds: dict[str, Kind]) -> Frame:
     for name in ("source", "actor", "actor_kind", "outcome"):
         kinds[f"gembascope:{name}"] = "string"
     kinds["gembascope:seen_at"] = "time"
+    kinds["gembascope:sequence"] = "integer"
     if told[-1]:
         kinds["gembascope:error_code"] = "string"
         after_actor += f',{{"name":"gembascope:error_code","value":{error}}}'
+    after_actor += ',{"name":"gembascope:sequence","value":"'
     return (
         f'","type":{activity},"time":"',
         f'","attributes":[{{"name":"gembascope:source","value":{system}}},{{"name":"gembascope:seen_at","value":"',
@@ -217,9 +226,9 @@ def _written(value: Any) -> tuple[str, Kind]:
 def _objects(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The objects of one part as JSON, by their ids.
 
-    A line is the id of an object, what it tells, and more, between tabs, all but the second as JSON: `b` the type and
-    the attributes from the beginning, again where the object was told of anew, and then the first value counts; `c` an
-    attribute that changed; `r` a relation.
+    A line is the id of an object, what it tells, and more, between tabs, all but the second as JSON: `b` the type,
+    again where the object was told of anew; `a` values of attributes, of which those from the beginning may be told
+    anew too, and then the first counts; `r` a relation.
     """
     types: dict[bytes, bytes] = {}
     attributes: dict[bytes, list[bytes]] = {}
@@ -228,18 +237,20 @@ def _objects(lines: Iterable[bytes]) -> Iterator[bytes]:
         id_, what, *more = line.split(b"\t")
         if what == b"r":
             relations.setdefault(id_, {})[more[0]] = None
-        elif what == b"c":
-            attributes[id_] += more
-        elif id_ not in types:
-            types[id_], attributes[id_] = more[0], more[1:]
+        elif what == b"b":
+            types.setdefault(id_, more[0])
         else:
-            known = attributes[id_]
+            known = attributes.setdefault(id_, [])
             first = {one.partition(_FROM_THE_BEGINNING)[0] for one in known if _FROM_THE_BEGINNING in one}
-            known += [one for one in more[1:] if one.partition(_FROM_THE_BEGINNING)[0] not in first]
+            known += [
+                one
+                for one in more
+                if _FROM_THE_BEGINNING not in one or one.partition(_FROM_THE_BEGINNING)[0] not in first
+            ]
     for id_ in sorted(types, key=msgspec.json.decode):
         yield (
             b'{"id":%b,"type":%b,"attributes":[%b],"relationships":[%b]}'
-            % (id_, types[id_], b",".join(attributes[id_]), b",".join(relations.get(id_, ())))
+            % (id_, types[id_], b",".join(attributes.get(id_, ())), b",".join(relations.get(id_, ())))
         )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +21,9 @@ import pyarrow.ipc
 import pyarrow.parquet
 import yaml
 
-from simulator.emit.writer import CALL, STARTED, Known, span_id, things_of, trace_id
-from simulator.world.facts import Fact
+from simulator.emit.writer import CALL, STARTED, Beginnings, span_id, trace_id
+from simulator.world.facts import TELLING, Fact
+from simulator.world.times import SECOND
 
 if TYPE_CHECKING:
     from simulator.simulation import Day
@@ -37,6 +37,7 @@ OWN = {
     "started_at": INSTANT,
     "seen_at": INSTANT,
     "precision": pa.string(),
+    "sequence": pa.int64(),
     "actor": pa.string(),
     "actor_kind": pa.string(),
     "outcome": pa.string(),
@@ -72,6 +73,7 @@ MAPPING = {
     "start": "started_at",
     "seen": "seen_at",
     "precision": "precision",
+    "sequence": "sequence",
     "event_id": "event_id",
     "source": "source",
     "actor": "actor",
@@ -85,6 +87,7 @@ MAPPING = {
     "span_id": "span_id",
     "drop": ["object_type"],
 }
+COARSE = frozenset(system for system, telling in TELLING.items() if telling.clock_us >= SECOND)
 CENT = pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))
 _encode = msgspec.json.Encoder().encode
 
@@ -97,7 +100,7 @@ class ParquetWriter:
         self._parts.mkdir(parents=True)
         self._days: list[Path] = []
         self._details: dict[str, pa.DataType] = {}
-        self._known = Known()
+        self._beginnings = Beginnings()
         self._links = _Table(folder / "links.parquet", pa.schema(LINKS))
         self._attributes = _Table(folder / "attributes.parquet", pa.schema(ATTRIBUTES))
 
@@ -115,10 +118,9 @@ class ParquetWriter:
             [(at_us, one.type, one.id, other.type, other.id, text) for at_us, one, other, text in day.links]
         )
         attributes: list[tuple[Any, ...]] = []
-        linked = (end for link in day.links for end in (link.one, link.other))
-        for thing in dict.fromkeys(chain(things_of(day.facts), linked)):
-            if self._known.is_new(thing):
-                attributes += [(thing.type, thing.id, name, value, None) for name, value in thing.attributes.items()]
+        for fact in day.facts:
+            for thing, given in self._beginnings.of(fact).items():
+                attributes += [(thing.type, thing.id, name, value, None) for name, value in given.items()]
         attributes += [(thing.type, thing.id, name, value, at_us) for at_us, thing, name, value in day.changes]
         self._attributes.add(attributes)
 
@@ -183,7 +185,8 @@ def own_columns(facts: Sequence[Fact]) -> dict[str, Any]:
         "occurred_at": given["at_us"],
         "started_at": [one.get(STARTED) if one else None for one in given["details"]],
         "seen_at": given["seen_us"],
-        "precision": ["ms"] * len(facts),
+        "precision": ["s" if system in COARSE else "ms" for system in given["system"]],
+        "sequence": given["number"],
         "actor": given["actor"],
         "actor_kind": given["actor_kind"],
         "outcome": given["outcome"],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
-from simulator.world.facts import Fact, Thing
-from simulator.world.times import DAY, MINUTE, as_datetime
+from simulator.world.facts import CARRYING, TELLING, Fact, Thing
+from simulator.world.times import DAY, MINUTE, SECOND, as_datetime
 
 if TYPE_CHECKING:
     from simulator.simulation import Day
@@ -21,6 +20,10 @@ CALL = "integration_call"
 """The type of a message between systems."""
 STARTED = "started_us"
 """The detail of a fact that tells when what ended with it had begun."""
+
+
+BEGINNINGS = frozenset({"Call started", "Call retried"})
+"""How an attempt of a message begins."""
 
 
 class Writer(Protocol):
@@ -52,9 +55,41 @@ class Known:
         return not known
 
 
-def things_of(facts: Sequence[Fact]) -> Iterable[Thing]:
-    """The objects of facts as they were first told of, each instance once."""
-    return dict.fromkeys(chain.from_iterable(fact.things for fact in facts))
+LATER = ("fulfilled_by", "carrier")
+"""Attributes of an order that are decided after it was taken, by the ERP."""
+DECIDES = "erp"
+SELLS = frozenset({"shop", "market-aurora", "market-bazaar", "pos"})
+"""Systems in which orders are placed, which alone know what is in them."""
+
+
+class Beginnings:
+    """What is told of objects from their beginning: the first fact that names an object tells it, if its system can
+    know it. What carries objects about tells of itself alone; what is in an order only systems tell that sell, and what
+    the ERP decides of it no other system.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._known, self._decided = Known(remembered), Known(remembered)
+
+    def of(self, fact: Fact) -> Mapping[Thing, Mapping[str, str]]:
+        """The attributes that a fact tells, by its objects; only those that it tells any of."""
+        things = fact.things[:1] if fact.things[0].type in CARRYING else fact.things
+        found: dict[Thing, Mapping[str, str]] = {}
+        for thing in things:
+            if not (given := thing.attributes):
+                continue
+            if thing.type != "order":
+                if self._known.is_new(thing):
+                    found[thing] = given
+                continue
+            told: dict[str, str] = {}
+            if fact.system in SELLS and self._known.is_new(thing):
+                told = {name: value for name, value in given.items() if name not in LATER}
+            if fact.system == DECIDES and self._decided.is_new(thing):
+                told |= {name: given[name] for name in LATER if name in given}
+            if told:
+                found[thing] = told
+        return found
 
 
 def money(cents: int) -> str:
@@ -65,10 +100,11 @@ def money(cents: int) -> str:
 
 class Stamps:
     """Instants as RFC 3339 text with milliseconds, in UTC as `times.written` gives it or by the clocks of a zone with
-    their offset. A minute is worked out once."""
+    their offset; without milliseconds where `exact_us` is a second. A minute is worked out once."""
 
-    def __init__(self, zone: str = "") -> None:
+    def __init__(self, zone: str = "", exact_us: int = 0) -> None:
         self._zone = ZoneInfo(zone) if zone else None
+        self._length = 2 if exact_us >= SECOND else 6
         self._minutes: dict[int, tuple[str, str]] = {}
         self._seconds = _seconds()
         self._last = -1, ""
@@ -82,7 +118,7 @@ class Stamps:
             if len(self._minutes) > 3 * DAY // MINUTE:
                 self._minutes.clear()
             found = self._minutes[minute] = self._minute(minute * MINUTE)
-        text = f"{found[0]}{self._seconds[rest_us // 1_000]}{found[1]}"
+        text = f"{found[0]}{self._seconds[rest_us // 1_000][: self._length]}{found[1]}"
         self._last = at_us, text
         return text
 
@@ -93,6 +129,12 @@ class Stamps:
             return at.strftime("%Y-%m-%dT%H:%M:"), "Z"
         text = at.astimezone(self._zone).isoformat(timespec="minutes")
         return text[:16] + ":", text[16:]
+
+
+def clocks() -> dict[str, Stamps]:
+    """What writes the instants of each system, as exactly as its clock knows them."""
+    exact, coarse = Stamps(), Stamps(exact_us=SECOND)
+    return {system: exact if telling.clock_us < SECOND else coarse for system, telling in TELLING.items()}
 
 
 @cache
@@ -108,9 +150,13 @@ def trace_id(fact: Fact) -> str:
 
 
 def span_id(fact: Fact) -> str:
-    """The attempt of a message that a fact is about; "" for anything else."""
+    """The attempt of a message that a fact is about, or the fact alone where it only takes an instant; "" for what is
+    about no message."""
     first = fact.things[0]
-    return digest(8, f"{first.id}:{fact.details.get('attempt', 0)}") if first.type == CALL else ""
+    if first.type != CALL:
+        return ""
+    is_attempt = STARTED in fact.details or fact.activity in BEGINNINGS
+    return digest(8, f"{first.id}:{fact.details.get('attempt', 0)}" if is_attempt else fact.id)
 
 
 def digest(size: int, of: str) -> str:

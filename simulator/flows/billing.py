@@ -24,7 +24,7 @@ def invoice(world: World, order: Order, at_us: int) -> None:
     """The ERP issues the invoice with its next batch, captures the money, and is done with the order."""
     tell, draws = world.recorder.tell, order.draws
     paper = Thing("invoice", f"I-{order.id[2:]}")
-    world.recorder.link(order, paper, at_us, "invoice")
+    world.recorder.link(order, paper, "invoice")
     posted_us = erp_batch_us(world, order, at_us) + draws.whole(1, 240) * SECOND
     tell("erp", "Invoice issued", (paper, order), posted_us, cents=order.cents)
     payment = Thing("payment", f"P-{order.id[2:]}", method=order.method)

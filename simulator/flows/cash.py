@@ -61,8 +61,8 @@ def _days(world: World, store: Store, till: str, takings: Takings) -> Process:
 def _close(world: World, store: Store, session: Thing, cash: int, cards: int, draws: Draws, by: str) -> Process:
     """Count what is in the till, explain what is missing, and bring it to the bank."""
     tell, at_us = world.recorder.tell, world.now_us + draws.whole(0, 12) * MINUTE
+    world.recorder.change(session, "session_amount", amount(cash + cards))
     tell("pos", "Till closed", (session,), at_us, by=by)
-    world.recorder.change(session, "session_amount", amount(cash + cards), at_us)
     at_us += draws.duration_us(14 * 60, 0.4, 3000)
     missing = 0
     if cash and draws.chance(DIFFERS):
@@ -76,8 +76,8 @@ def _close(world: World, store: Store, session: Thing, cash: int, cards: int, dr
         at_us += MINUTE
         tell("pos", "Cash difference found", (session,), at_us, outcome="rejected", cents=-missing)
         at_us += draws.duration_us(10 * 60, 0.6)
+        world.recorder.change(session, "difference_amount", f"{-missing / 100:.2f}")
         tell("pos", "Difference explained", (session,), at_us, by=by)
-        world.recorder.change(session, "difference_amount", f"{-missing / 100:.2f}", at_us)
         yield world.until(world.office.at_work(at_us))
         seen = world.crew("accountant", lambda: [(world.office, world.sized(1.5, 2))])
         approved = seen.do(world.now_us, draws.duration_us(12 * 60, 0.6))
@@ -108,7 +108,7 @@ def _deposit(world: World, store: Store, session: Thing, cents: int, draws: Draw
     tell, hours = world.recorder.tell, world.store_hours[store.id]
     bag = Thing("bank_deposit", f"B-{session.id}", store=store.id, amount=amount(cents), currency="EUR")
     prepared_us = hours.at_work(world.now_us) + draws.duration_us(25 * 60, 0.5)
-    world.recorder.link(session, bag, prepared_us, "deposit")
+    world.recorder.link(session, bag, "deposit")
     tell("pos", "Deposit prepared", (bag, session), prepared_us, by=by, cents=cents)
     collected_us = hours.at_work(prepared_us + draws.duration_us(5 * 3600, 0.6))
     tell("pos", "Deposit collected", (bag, session), collected_us, by="armoured-transport")

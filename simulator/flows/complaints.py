@@ -85,8 +85,8 @@ def _live(world: World, open_cases: dict[str, Case], order: Order, category: str
     yield world.until(at_us)
     tell = world.recorder.tell
     case = _case(world, order, category, draws)
+    world.recorder.link(order, case, "complaint")
     tell("crm", "Complaint received", (case, order, order.customer), at_us, details={"way": case.attributes["way"]})
-    world.recorder.link(order, case, at_us, "complaint")
     first = open_cases.get(order.id)
     if first is not None:
         tell("crm", "Case merged", (case, first), at_us + draws.duration_us(8 * 60, 0.7), actor="triage")
@@ -95,9 +95,9 @@ def _live(world: World, open_cases: dict[str, Case], order: Order, category: str
     priority = "high" if order.attributes["customer_segment"] != "consumer" or order.cents > 400_00 else "normal"
     classified_us = at_us + draws.duration_us(100, 0.8)
     details = {"category": category, "priority": priority, "team": TEAMS[category]}
-    tell("crm", "Complaint classified", (case,), classified_us, actor="triage", details=details)
     for name in ("category", "priority"):
-        world.recorder.change(case, name, details[name], classified_us)
+        world.recorder.change(case, name, details[name])
+    tell("crm", "Complaint classified", (case,), classified_us, actor="triage", details=details)
     routed_us = classified_us + draws.duration_us(20, 0.5)
     tell("crm", "Complaint routed", (case,), routed_us, actor="triage", details={"team": TEAMS[category]})
     yield world.until(routed_us)
@@ -142,8 +142,8 @@ def _handle(world: World, case: Case) -> Process:
         yield from _claimed(world, case, work.by)
     if draws.chance(ESCALATED):
         escalated_us = world.now_us + draws.duration_us(1800, 0.8)
+        world.recorder.change(case, "priority", "urgent")
         tell("crm", "Case escalated", (case,), escalated_us, by=work.by)
-        world.recorder.change(case, "priority", "urgent", escalated_us)
         yield world.until(escalated_us)
     if draws.chance(GIVES[case.category]):
         yield from _compensated(world, case, work.by)

@@ -69,9 +69,9 @@ class _Lives:
             account = Thing("loyalty_account", f"L-{customer.id[2:]}", points="0")
             joined_us = world.awake_us(at_us + draws.duration_us(20 * 60, 1.5, 5 * 86_400), draws)
             self.joined_us[customer.id] = joined_us
+            world.recorder.link(customer, account, "loyalty")
+            world.recorder.change(customer, "loyalty_tier", "bronze")
             tell("crm", "Loyalty joined", (customer, account), joined_us)
-            world.recorder.link(customer, account, joined_us, "loyalty")
-            world.recorder.change(customer, "loyalty_tier", "bronze", joined_us)
 
     def told(self, order: Order, places: list[tuple[str, str]], at_us: int) -> None:
         """About their orders customers are told without any consent."""

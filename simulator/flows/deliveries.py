@@ -140,8 +140,8 @@ def _deliver(world: World, order: Order, lines: Sequence[Line], number: int) -> 
     """When the parcel of these lines is delivered; None when it never is."""
     tell, draws, now_us = world.recorder.tell, order.draws, world.now_us
     delivery = Thing("delivery", f"D-{order.id[2:]}-{number}", location=CENTER, carrier=order.carrier)
-    world.recorder.link(order, delivery, now_us, "delivery")
     around = world.faults.at("unauthorised_variant", order.at_us, order, region=order.region)
+    world.recorder.link(order, delivery, "delivery", told_with=delivery if around is not None else None)
     if around is None:
         at_us = now_us + draws.duration_us(300, 0.6)
         tell("erp", "Stock allocated", (order, delivery), at_us)
@@ -164,7 +164,7 @@ def _deliver(world: World, order: Order, lines: Sequence[Line], number: int) -> 
     yield world.until(pick.end_us)
     pack = _packers(world).do(world.now_us + draws.duration_us(6 * 60, 0.5), draws.duration_us(5 * 60, 0.5))
     parcel = Thing("parcel", f"T{order.carrier[0].upper()}{order.id[2:]}{number:02d}", carrier=order.carrier)
-    world.recorder.link(delivery, parcel, pack.end_us, "parcel")
+    world.recorder.link(delivery, parcel, "parcel")
     tell("wms", "Packed", (delivery,), pack.end_us, by=pack.by)
     label_us = pack.end_us + draws.duration_us(60, 0.5)
     if draws.chance(0.03):
@@ -210,7 +210,7 @@ def _from_store(world: World, order: Order) -> Ending:
         name: order.attributes[name] for name in ("channel", "region", "brand", "promised_delivery_date")
     }
     job.attributes |= {"fulfilment_value": order.attributes["order_value"], "currency": "EUR"}
-    world.recorder.link(order, job, now_us, "fulfilment")
+    world.recorder.link(order, job, "fulfilment")
     at_us = now_us + draws.duration_us(30, 0.5)
     tell("temporal", "Fulfilment sent to store", (job, order), at_us, actor="temporal:store-order")
     work = _staff(world, order.store).do(at_us, draws.duration_us(10 * 60, 0.5, 3600))
@@ -230,7 +230,7 @@ def _from_store(world: World, order: Order) -> Ending:
     tell("pos", "Pick started", (job,), work.start_us + 30 * SECOND, by=work.by)
     tell("pos", "Pick completed", (job,), work.end_us, by=work.by)
     parcel = Thing("parcel", f"T{order.carrier[0].upper()}{order.id[2:]}S1", carrier=order.carrier)
-    world.recorder.link(job, parcel, work.end_us, "parcel")
+    world.recorder.link(job, parcel, "parcel")
     packed_us = work.end_us + draws.duration_us(4 * 60, 0.4)
     tell("pos", "Packed", (job,), packed_us, by=work.by)
     tell("pos", "Label printed", (parcel, job), packed_us + 40 * SECOND, by=work.by)
@@ -252,7 +252,7 @@ def _pick_up(world: World, order: Order) -> Ending:
     job.attributes |= {name: order.attributes[name] for name in ("channel", "region", "brand", "customer_segment")}
     job.attributes |= {"pickup_value": order.attributes["order_value"], "currency": "EUR"}
     job.attributes["promised_ready_at"] = written(order.promised_us)
-    world.recorder.link(order, job, now_us, "pickup")
+    world.recorder.link(order, job, "pickup")
     at_us = now_us + draws.duration_us(20, 0.5)
     there = all(world.stock.real[line.sku, order.store] >= line.pieces for line in order.lines)
     if not there:

@@ -43,9 +43,9 @@ def _live(world: World, order: Order) -> Process:
     """From the order to its end."""
     tell, draws = world.recorder.tell, order.draws
     lines = tuple(line.thing for line in order.lines)
-    tell(order.system, "Order placed", (order, order.customer, *lines), order.at_us, cents=order.cents)
     for line in lines:
-        world.recorder.link(order, line, order.at_us, "line")
+        world.recorder.link(order, line, "line")
+    tell(order.system, "Order placed", (order, order.customer, *lines), order.at_us, cents=order.cents)
     world.announce("order placed", order, order.at_us)
     paid_us = _pay(world, order, order.at_us)
     if paid_us is None:
@@ -80,7 +80,7 @@ def _pay(world: World, order: Order, at_us: int) -> int | None:
     """When the payment is authorised; None when it never is. Whoever gets an invoice pays later."""
     draws, tell = order.draws, world.recorder.tell
     payment = Thing("payment", f"P-{order.id[2:]}", method=order.method)
-    world.recorder.link(order, payment, at_us, "payment")
+    world.recorder.link(order, payment, "payment")
     if order.method == "invoice":
         return at_us + 5 * SECOND
     fails = PAYMENT_FAILS[order.channel]

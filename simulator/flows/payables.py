@@ -44,10 +44,10 @@ class Payables:
         yield world.until(world.office.add(world.now_us, draws.duration_us(9 * 3600, 0.6)))
         invoiced = self._asked(po, paper, received, draws)
         paper.attributes["amount"] = amount(invoiced)
-        world.recorder.link(po, paper, world.now_us, "invoice")
-        tell("supplier-network", "Invoice received", (paper, po), world.now_us, cents=invoiced)
         due_us = world.now_us + TERMS_DAYS[po.supplier] * DAY
-        world.recorder.change(po, "payment_due_date", local_date(world, due_us), world.now_us)
+        world.recorder.link(po, paper, "invoice")
+        world.recorder.change(po, "payment_due_date", local_date(world, due_us))
+        tell("supplier-network", "Invoice received", (paper, po), world.now_us, cents=invoiced)
         sent = world.integration.send("supplier-to-erp", (paper, po), world.now_us + MINUTE)
         if sent.at_us is None:
             return

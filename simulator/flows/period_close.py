@@ -79,7 +79,7 @@ def _close(world: World, company: str, period: str) -> Process:
         if activity in LATE_WAIT_FOR and last_us > at_us:
             at_us = world.office.add(last_us, draws.duration_us(2 * 3600, 0.4))
         task = Thing("close_task", f"{thing.id}-{activity.split()[0].lower()}", company_code=company)
-        world.recorder.link(thing, task, ended_us, "task")
+        world.recorder.link(thing, task, "task")
         tell("erp", activity, (task, thing), at_us, by=f"accountant-0{draws.whole(1, 2)}")
         done_us = max(done_us, at_us)
     yield world.until(done_us)
@@ -89,6 +89,7 @@ def _close(world: World, company: str, period: str) -> Process:
 def _late_postings(world: World, thing: Thing, cut_us: int, fault: Active | None, draws: Draws) -> int:
     """When the last of those that come after the cut-off is approved."""
     tell, last_us, total = world.recorder.tell, cut_us, 0
+    approved: list[tuple[int, str]] = []
     count, within_us = draws.whole(0, LATE_MOST), 4 * HOUR
     if fault is not None:
         count, within_us = draws.whole(8, 14), draws.duration_us(fault.size * 86_400, 0.2)
@@ -99,12 +100,14 @@ def _late_postings(world: World, thing: Thing, cut_us: int, fault: Active | None
         total += cents
         approved_us = world.office.add(at_us, draws.duration_us(80 * 60, 0.6))
         tell("erp", "Late posting received", (thing,), at_us, cents=cents, outcome="rejected")
-        tell("erp", "Late posting approved", (thing,), approved_us, by=f"controller-0{draws.whole(1, 2)}")
+        approved.append((approved_us, f"controller-0{draws.whole(1, 2)}"))
         last_us = max(last_us, approved_us)
         if fault is not None:
             fault.hit(thing, at_us, cents=cents, shown_us=last_us + 2 * HOUR, late_postings=number + 1)
-    if total:
-        world.recorder.change(thing, "late_amount", amount(total), last_us)
+    for approved_us, by in sorted(approved):
+        if approved_us == last_us:
+            world.recorder.change(thing, "late_amount", amount(total))
+        tell("erp", "Late posting approved", (thing,), approved_us, by=by)
     return last_us
 
 

@@ -113,8 +113,8 @@ def _change(world: World, prices: Prices, sku: str) -> Process:
     if draws.chance(REJECTED):
         tell("pricing", "Price change rejected", (change,), done.end_us, by=done.by, outcome="rejected")
         return
+    world.recorder.change(change, "effective_at", written((done.end_us // HOUR + 5) * HOUR))
     tell("pricing", "Price change approved", (change,), done.end_us, by=done.by)
-    world.recorder.change(change, "effective_at", written((done.end_us // HOUR + 5) * HOUR), done.end_us)
     yield world.until(erp_batch_us(world, change, done.end_us) + draws.whole(5, 200) * SECOND)
     tell("erp", "Price updated in ERP", (change,), world.now_us, details=details)
     prices.waiting.append(NewPrice(change, sku, new, draws))

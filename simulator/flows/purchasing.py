@@ -88,7 +88,7 @@ def _buy(world: World, planning: Planning, payables: Payables, supplier: str, li
     work = _planners(world).do(world.now_us, draws.duration_us(7 * 60, 0.5))
     if draws.chance(REQUESTED):
         paper = Thing("requisition", f"RQ-{po.id[3:]}", requested_value=po.attributes["purchase_value"], currency="EUR")
-        world.recorder.link(po, paper, work.end_us, "requisition")
+        world.recorder.link(po, paper, "requisition")
         tell("erp", "Requisition submitted", (paper, po), work.end_us, by=work.by, cents=po.cents)
         tell("erp", "Budget checked", (paper, po), work.end_us + 40 * SECOND)
         yield world.until(world.office.add(work.end_us, draws.duration_us(3600, 0.7)))
@@ -127,8 +127,8 @@ def _confirm(world: World, po: Purchase) -> Process:
 def _promise(world: World, po: Purchase, activity: str, at_us: int) -> None:
     """The supplier tells the day on which it will be there."""
     day = local_date(world, po.confirmed_us)
+    world.recorder.change(po, "confirmed_delivery_date", day)
     world.recorder.tell("supplier-network", activity, (po,), at_us, details={"confirmed": day})
-    world.recorder.change(po, "confirmed_delivery_date", day, at_us)
 
 
 def _overdue(world: World, po: Purchase, delayed: Active) -> Process:
@@ -167,7 +167,7 @@ def _supply(world: World, planning: Planning, payables: Payables, po: Purchase) 
 def _ship(world: World, planning: Planning, po: Purchase, part: dict[str, int], number: int, parts: int) -> Process:
     tell, draws, pieces = world.recorder.tell, po.draws, sum(part.values())
     shipment = Thing("shipment", f"SH-{po.id[3:]}-{number}", supplier=po.supplier, quantity=str(pieces))
-    world.recorder.link(po, shipment, world.now_us, "shipment")
+    world.recorder.link(po, shipment, "shipment")
     tell("supplier-network", "Advance shipping notice received", (shipment, po), world.now_us)
     world.integration.send("supplier-to-erp", (shipment, po), world.now_us + MINUTE)
     way_us = draws.duration_us(20 * 3600, 0.3)
@@ -179,7 +179,7 @@ def _ship(world: World, planning: Planning, po: Purchase, part: dict[str, int], 
     work = _receivers(world).do(world.now_us, draws.duration_us(1800 + 240 * len(part), 0.4))
     yield world.until(work.end_us)
     receipt = Thing("goods_receipt", f"GR-{po.id[3:]}-{number}", supplier=po.supplier, quantity=str(pieces))
-    world.recorder.link(po, receipt, work.end_us, "receipt")
+    world.recorder.link(po, receipt, "receipt")
     posted = "Goods receipt posted" if number == parts else "Partial receipt posted"
     details = {"quantity": pieces, "articles": len(part)}
     tell("wms", posted, (receipt, shipment, po), work.end_us, by=work.by, cents=_value(part), details=details)

@@ -52,9 +52,9 @@ def refund(world: World, ret: Return) -> Process:
         yield world.until(world.office.at_work(world.now_us + draws.duration_us(2.5 * 3600, 0.7, 12 * 3600)))
         work = _clerks(world).do(world.now_us, draws.duration_us(90, 0.5, 900))
         yield world.until(work.end_us)
+        world.recorder.change(ret, "refund_amount", amount(ret.cents))
         tell("erp", "Refund authorised", (ret, money), work.end_us, by=work.by, cents=ret.cents)
     now_us = world.now_us
-    world.recorder.change(ret, "refund_amount", amount(ret.cents), now_us)
     stuck = world.faults.at("refund_stuck", now_us, ret, **ret.where)
     if stuck is not None:
         stuck.hit(ret, now_us + SHOWS_AFTER_US, cents=ret.cents, never="Refund sent to payments")
@@ -65,7 +65,7 @@ def refund(world: World, ret: Return) -> Process:
 def _refund_of(world: World, ret: Return) -> Thing:
     method = ret.order.method
     money = Thing("refund", f"RF-{ret.id[3:]}", amount=amount(ret.cents), currency=CURRENCY, method=method)
-    world.recorder.link(ret, money, world.now_us, "refund")
+    world.recorder.link(ret, money, "refund")
     return money
 
 
@@ -103,6 +103,7 @@ def _approved(world: World, ret: Return, money: Thing) -> Process:
         shows_us = max(usual_us, asked_us + SHOWS_AFTER_US)
         narrow.hit(ret, shows_us, cents=ret.cents, approver=APPROVER, waits_at_least_s=more_us // SECOND)
     yield world.until(end_us)
+    world.recorder.change(ret, "refund_amount", amount(ret.cents))
     tell("erp", "Refund authorised", (ret, money), end_us, by=by, cents=ret.cents)
 
 
@@ -151,8 +152,8 @@ def _granted(world: World, active: Active, clerk: str, order: Order, at_us: int,
     ret = make_return(order, now_us, draws, "not_as_expected", world.number(f"return of {order.id}", 2))
     ret.store, ret.carrier, ret.cents = "", "", ROUND_CENTS[draws.whole(0, len(ROUND_CENTS) - 1)]
     ret.attributes |= {"store": "", "carrier": "", "refund_amount": amount(ret.cents)}
+    world.recorder.link(order, ret, "return")
     tell("crm", "Return requested", (ret, order, order.customer), now_us, by=clerk, cents=ret.cents)
-    world.recorder.link(order, ret, now_us, "return")
     money = _refund_of(world, ret)
     authorised_us = now_us + draws.duration_us(7 * 60, 0.5, 1800)
     tell("erp", "Refund authorised", (ret, money), authorised_us, by=clerk, cents=ret.cents)

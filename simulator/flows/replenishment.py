@@ -90,7 +90,7 @@ def _replenish(world: World, deliveries: Deliveries, store: Store, lines: Lines,
     yield world.until(erp_batch_us(world, job, work.end_us) + draws.whole(5, 240) * SECOND)
     tell("erp", "Replenishment released", (job,), world.now_us)
     delivery = Thing("delivery", f"D-{job.id[3:]}", location=CENTER, store=store.id)
-    world.recorder.link(job, delivery, world.now_us, "delivery")
+    world.recorder.link(job, delivery, "delivery")
     sent = world.integration.send("erp-to-wms", (delivery, job), world.now_us + MINUTE)
     if sent.at_us is None:
         return

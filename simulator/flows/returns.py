@@ -75,10 +75,10 @@ def _live(world: World, ret: Return) -> Process:
 def _asked(world: World, ret: Return, system: str, by: str = "") -> int | None:
     """When the policy allows it; None when it does not."""
     tell, draws, order, at_us = world.recorder.tell, ret.draws, ret.order, world.now_us
-    lines = [{"sku": line.sku, "quantity": line.pieces} for line in ret.lines]
+    lines = " ".join(f"{line.pieces}*{line.sku}" for line in ret.lines)
     details = {"reason": ret.reason, "lines": lines}
+    world.recorder.link(order, ret, "return")
     tell(system, "Return requested", (ret, order, order.customer), at_us, by=by, cents=ret.cents, details=details)
-    world.recorder.link(order, ret, at_us, "return")
     checked_us = at_us + draws.duration_us(45, 0.8)
     against = draws.chance(AGAINST_POLICY)
     outcome = "rejected" if against else "ok"
@@ -100,8 +100,8 @@ def _sent(world: World, ret: Return) -> Ending:
         return None
     label_us = checked_us + draws.duration_us(75, 0.5)
     parcel = Thing("parcel", f"T{ret.carrier[0].upper()}{order.id[2:]}R{ret.id[-1]}", carrier=ret.carrier)
+    world.recorder.link(ret, parcel, "parcel")
     tell("crm", "Return label sent", (ret, parcel), label_us, actor="label-service")
-    world.recorder.link(ret, parcel, label_us, "parcel")
     if draws.chance(NEVER_SENT):
         return None
     at_us = world.rounds.at_work(label_us + draws.duration_us(SENDS_S, 0.7, 20 * 86_400))

@@ -120,7 +120,7 @@ def _report(world: World, owed: Owed, waiting: list[Settlement], marketplace: st
     wrong = world.faults.at("settlement_discrepancy", world.now_us, thing, marketplace=marketplace)
     if wrong is not None:
         paid = owed.net - round(owed.net * wrong.size / 100)
-    world.recorder.change(thing, "settlement_amount", amount(max(paid, 0)), world.now_us)
+    world.recorder.change(thing, "settlement_amount", amount(max(paid, 0)))
     details = {
         "orders": owed.orders, "gross": amount(owed.gross), "fees": amount(owed.gross - owed.returned - paid),
         "returns": amount(owed.returned),
@@ -153,8 +153,8 @@ def _settle(world: World, one: Settlement, imported_us: int) -> Process:
     tell("erp", "Lines matched", things, world.now_us, outcome="rejected" if missing else "ok", details=details)
     world.begin(_payout(world, one))
     if missing:
+        world.recorder.change(one.thing, "difference_amount", amount(missing))
         tell("erp", "Fee discrepancy found", things, world.now_us + SECOND, cents=missing, outcome="rejected")
-        world.recorder.change(one.thing, "difference_amount", amount(missing), world.now_us)
         yield from _claim(world, one, missing)
     yield world.until(world.office.add(world.now_us, draws.duration_us(3 * 3600, 0.7)))
     work = _accountants(world).do(world.now_us, draws.duration_us(15 * 60, 0.5))
@@ -187,7 +187,7 @@ def _claim(world: World, one: Settlement, missing: int) -> Process:
 
 def _payout(world: World, one: Settlement) -> Process:
     tell, things, draws = world.recorder.tell, (one.payout, one.thing), one.draws
-    world.recorder.link(one.thing, one.payout, world.now_us, "payout")
+    world.recorder.link(one.thing, one.payout, "payout")
     tell(f"market-{one.marketplace}", "Payout announced", things, world.now_us + HOUR, cents=one.paid)
     yield world.until(world.office.add(world.now_us + 2 * DAY, draws.duration_us(9 * 3600, 0.5)))
     tell("payments", "Payout received", things, world.now_us, cents=one.paid)

@@ -179,7 +179,7 @@ def _mended(world: World, ticket: Ticket, by: str) -> Process:
         "work_order", f"WO-{ticket.id[3:]}-{world.number(f'visits of {ticket.id}')}", provider=trouble.provider
     )
     yield world.until(world.now_us + draws.duration_us(50 * 60 * ticket.hurry, 0.8, 5 * 3600))
-    world.recorder.link(ticket, order, world.now_us, "work order")
+    world.recorder.link(ticket, order, "work order")
     tell("crm", "Technician dispatched", (ticket, order), world.now_us, by=by)
     yield world.until(
         _there(world, store, world.now_us + draws.duration_us(3 * 3600 * ticket.hurry, 0.7, 30 * 3600), draws)
@@ -192,8 +192,8 @@ def _mended(world: World, ticket: Ticket, by: str) -> Process:
     work_us = yield from _visited(world, ticket, order, by)
     if draws.chance(trouble.parts):
         work_us += yield from _with_parts(world, ticket, order, by)
+    world.recorder.change(order, "cost", amount(60_00 + work_us // MINUTE * 1_20))
     tell("crm", "Issue fixed", (ticket, order), world.now_us, by=by)
-    world.recorder.change(order, "cost", amount(60_00 + work_us // MINUTE * 1_20), world.now_us)
 
 
 def _visited(world: World, ticket: Ticket, order: Thing, by: str) -> Generator[simpy.Event, Any, int]:
@@ -211,9 +211,9 @@ def _with_parts(world: World, ticket: Ticket, order: Thing, by: str) -> Generato
     there_us = world.office.at_work(world.now_us + draws.duration_us(1.6 * 86_400, 0.5, 9 * 86_400))
     if there_us - world.now_us > 3 * DAY:
         escalated_us = world.now_us + 2 * DAY
-        tell("crm", "Ticket escalated", (ticket,), escalated_us, actor="triage")
         if ticket.attributes["priority"] == "normal":
-            world.recorder.change(ticket, "priority", "high", escalated_us)
+            world.recorder.change(ticket, "priority", "high")
+        tell("crm", "Ticket escalated", (ticket,), escalated_us, actor="triage")
     yield world.until(there_us)
     tell("crm", "Parts received", (ticket, order), world.now_us, actor=ticket.trouble.provider)
     yield world.until(

@@ -12,9 +12,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from simulator.world.draws import Draws
-from simulator.world.times import DAY, HOUR, MINUTE, SECOND
+from simulator.world.times import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 
 CURRENCY = "EUR"
+Key = tuple[str, str]
+"""Type and id of an object."""
 
 
 def amount(cents: int) -> str:
@@ -31,15 +33,33 @@ class Thing:
         self.type, self.id, self.attributes = type_, id_, attributes
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return self.type, self.id
 
     def __repr__(self) -> str:
         return f"{self.type} {self.id}"
 
 
+class Relation(NamedTuple):
+    """That two objects belong together."""
+
+    one: Thing
+    other: Thing
+    qualifier: str
+
+
+class Setting(NamedTuple):
+    """A value that an attribute of an object takes."""
+
+    thing: Thing
+    name: str
+    value: str
+
+
 class Fact(NamedTuple):
-    """One event. `number`: the n-th of the world, in no order of time; it makes the source's own id."""
+    """One event. `number`: the n-th of the world, in no order of time; it makes the source's own id, and orders what
+    one source tells of one instant. `relations` and `settings` are what its system comes to know with it, and tells
+    with it: nothing else does."""
 
     number: int
     at_us: int
@@ -56,6 +76,8 @@ class Fact(NamedTuple):
     details: Mapping[str, Any] = {}
     repeats: int = 1
     """How often its system tells of it; more than once is a duplicate under the same id."""
+    relations: tuple[Relation, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
     @property
     def id(self) -> str:
@@ -63,7 +85,7 @@ class Fact(NamedTuple):
 
 
 class Link(NamedTuple):
-    """That two objects belong together, from `at_us` on."""
+    """That two objects belong together, as was told with what happened at `at_us`."""
 
     at_us: int
     one: Thing
@@ -72,7 +94,7 @@ class Link(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A value that an attribute of an object took."""
+    """A value that an attribute of an object took when something happened to it."""
 
     at_us: int
     thing: Thing
@@ -91,6 +113,8 @@ class Telling:
     """Of a batch: how long after the full period it is there."""
     twice: float = 0.0
     """Share of facts told twice."""
+    clock_us: int = MILLISECOND
+    """What its clock can tell apart: it knows no instant closer than that."""
 
 
 TELLING = {
@@ -98,14 +122,14 @@ TELLING = {
     "market-aurora": Telling(6, 0.8),
     "market-bazaar": Telling(20, 0.8),
     "pos": Telling(every_us=15 * MINUTE, after_us=MINUTE),
-    "erp": Telling(every_us=HOUR, after_us=5 * MINUTE),
+    "erp": Telling(every_us=HOUR, after_us=5 * MINUTE, clock_us=SECOND),
     "wms": Telling(every_us=10 * MINUTE, after_us=30 * SECOND),
     "payments": Telling(3, 0.7),
     "crm": Telling(10, 0.6),
     "ridge-express": Telling(15 * 60, 1.0, twice=0.01),
     "meadow-post": Telling(40 * 60, 1.1, twice=0.02),
     "harbor-parcel": Telling(20 * 60, 0.9, twice=0.01),
-    "supplier-network": Telling(every_us=6 * HOUR, after_us=10 * MINUTE),
+    "supplier-network": Telling(every_us=6 * HOUR, after_us=10 * MINUTE, clock_us=SECOND),
     "bus": Telling(5, 0.5),
     "n8n": Telling(4, 0.5),
     "temporal": Telling(4, 0.5),
@@ -121,6 +145,8 @@ def next_batch_us(telling: Telling, at_us: int) -> int:
 
 
 _WHEN_TOLD = itemgetter(Fact._fields.index("seen_us"), Fact._fields.index("number"))
+CARRYING = frozenset({"integration_call", "workflow_run"})
+"""Types of what carries other objects about: what is told of a message or a run tells nothing else of these."""
 SourceFault = Callable[[Fact], Fact | None]
 """What a fault of a source makes of a fact; None: its system never tells of it."""
 
@@ -134,9 +160,10 @@ class Recorder:
     now_us: Callable[[], int]
     source_faults: dict[str, list[SourceFault]] = field(default_factory=dict)
     """By system. They work in this order."""
-    links: list[Link] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
     facts_in_all: int = 0
+    _relations: dict[Key, list[tuple[Relation, tuple[Key, ...]]]] = field(default_factory=dict)
+    """Those that no fact tells yet, by the object that was named last, with what the fact has to name."""
+    _settings: dict[Key, list[Setting]] = field(default_factory=dict)
     _coming: list[Fact] = field(default_factory=list)
     _draws: dict[str, Draws] = field(default_factory=dict)
 
@@ -168,10 +195,11 @@ class Recorder:
             seen_us = known_us + draws.duration_us(telling.median_s, telling.sigma)
         repeats = 2 if telling.twice and draws.chance(telling.twice) else 1
         who, kind = (by, "human") if by else (actor or system, "system")
+        relations, settings = self._news(things) if self._relations or self._settings else ((), ())
         fact = Fact(
             self.facts_in_all,
-            at_us,
-            seen_us,
+            at_us // telling.clock_us * telling.clock_us,
+            seen_us // telling.clock_us * telling.clock_us,
             system,
             activity,
             things,
@@ -183,6 +211,8 @@ class Recorder:
             CURRENCY,
             details or {},
             repeats,
+            relations,
+            settings,
         )
         faults = self.source_faults.get(system)
         if faults is None:
@@ -194,25 +224,45 @@ class Recorder:
             if found is None:
                 return fact
             told = found
+        if (clock_us := telling.clock_us) > MILLISECOND:
+            told = told._replace(at_us=told.at_us // clock_us * clock_us, seen_us=told.seen_us // clock_us * clock_us)
         self._coming.append(told)
         return fact
 
-    def link(self, one: Thing, other: Thing, at_us: int, qualifier: str = "") -> None:
-        """The two belong together."""
-        self.links.append(Link(at_us, one, other, qualifier))
+    def link(self, one: Thing, other: Thing, qualifier: str, told_with: Thing | None = None) -> None:
+        """The two belong together. The next fact that names both tells it, or where `told_with` is given the next one
+        that names that; none of a message or a run does."""
+        needed = (one.key, other.key) if told_with is None else (told_with.key,)
+        self._relations.setdefault(needed[-1], []).append((Relation(one, other, qualifier), needed))
 
-    def change(self, thing: Thing, name: str, value: str, at_us: int) -> None:
-        """An attribute of the thing takes a value."""
-        self.changes.append(Change(at_us, thing, name, value))
+    def change(self, thing: Thing, name: str, value: str) -> None:
+        """An attribute of the thing takes a value, with the next fact that names it, which tells it."""
+        self._settings.setdefault(thing.key, []).append(Setting(thing, name, value))
+
+    def _news(self, things: tuple[Thing, ...]) -> tuple[tuple[Relation, ...], tuple[Setting, ...]]:
+        """What waits to be told with a fact about these."""
+        if things[0].type in CARRYING:
+            return (), ()
+        keys = [thing.key for thing in things]
+        relations: list[Relation] = []
+        settings: list[Setting] = []
+        for key in dict.fromkeys(keys):
+            settings += self._settings.pop(key, ())
+            waiting = self._relations.pop(key, None)
+            if waiting is None:
+                continue
+            due = [relation for relation, needed in waiting if all(one in keys for one in needed)]
+            relations += due
+            if rest := [one for one in waiting if one[0] not in due]:
+                self._relations[key] = rest
+        return tuple(relations), tuple(settings)
 
     def told_until(self, until_us: int) -> tuple[list[Fact], list[Link], list[Change]]:
-        """What was told before this instant and was not given yet, by when it was told; links and changes by when they
-        came about."""
+        """What was told before this instant and was not given yet, by when it was told, and which links and changes
+        were told with it."""
         due = [fact for fact in self._coming if fact.seen_us < until_us]
         due.sort(key=_WHEN_TOLD)
         self._coming = [fact for fact in self._coming if fact.seen_us >= until_us]
-        links = sorted((link for link in self.links if link.at_us < until_us), key=lambda one: one.at_us)
-        changes = sorted((one for one in self.changes if one.at_us < until_us), key=lambda one: one.at_us)
-        self.links = [link for link in self.links if link.at_us >= until_us]
-        self.changes = [one for one in self.changes if one.at_us >= until_us]
+        links = [Link(fact.at_us, *one) for fact in due for one in fact.relations]
+        changes = [Change(fact.at_us, *one) for fact in due for one in fact.settings]
         return due, links, changes

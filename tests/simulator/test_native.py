@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from simulator.emit.native import NativeWriter
-from simulator.emit.native.otlp import BEGINNINGS
+from simulator.emit.writer import BEGINNINGS
 from simulator.emit.native.runs import Runs
 from simulator.emit.native.told import Told
 from simulator.emit.native.writer import AGAIN_US, SOURCES

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.emit.native.told import DayFiles, Told, facts_of, json_lines, slug
+from simulator.emit.native.told import DayFiles, Told, json_lines, slug
 from simulator.emit.writer import Stamps
 from simulator.world.retailer import ZONE
 from simulator.world.times import SECOND
@@ -29,6 +29,8 @@ HARBOR = {
     "Parcel scanned": "in_transit_back", "Returned to customer": "delivered_back",
 }  # fmt: skip
 """The codes of each carrier. What has none gets one by its name, or of Meadow Post one for the rest."""
+RESULTS = ("ok", "error", "retry", "timeout", "rejected")
+"""How a scan went, by the return codes of Meadow Post."""
 
 
 class _Carrier(DayFiles):
@@ -57,8 +59,11 @@ class RidgeExpress(_Carrier):
             "eventDescription": fact.activity,
             "date": self._local(fact.at_us),
             "scannedBy": fact.actor,
+            "scannedWith": "HANDHELD" if fact.actor_kind == "human" else "SORTER",
+            "result": fact.outcome.upper(),
             "exceptionCode": fact.error,
-            "received": self._stamp(told.seen_us),
+            "received": self._stamp(fact.seen_us),
+            "sent": self._stamp(told.seen_us),
             **_more(told),
         }
 
@@ -69,13 +74,15 @@ class MeadowPost(_Carrier):
     def scan(self, told: Told) -> dict[str, Any]:
         fact = told.fact
         return {
-            "msg": {"id": fact.id, "sent": told.seen_us // SECOND},
+            "msg": {"id": fact.id, "received": fact.seen_us / SECOND, "sent": told.seen_us / SECOND},
             "item": {"barcode": told.main.id, **_more(told)},
             "event": {
                 "code": MEADOW.get(fact.activity, 700),
                 "name": slug(fact.activity),
                 "ts": fact.at_us / SECOND,
                 "operator": fact.actor,
+                "manual": fact.actor_kind == "human",
+                "rc": RESULTS.index(fact.outcome),
                 "reason": fact.error or None,
             },
         }
@@ -91,8 +98,10 @@ class HarborParcel(_Carrier):
             "scan": fact.id,
             "state": HARBOR.get(fact.activity) or slug(fact.activity),
             "at": self._stamp(fact.at_us),
-            "by": fact.actor,
+            "by": {"name": fact.actor, "kind": fact.actor_kind},
+            "verdict": fact.outcome,
             "problem": fact.error,
+            "received_at": self._stamp(fact.seen_us),
             "pushed_at": self._stamp(told.seen_us),
             **_more(told),
         }
@@ -100,5 +109,6 @@ class HarborParcel(_Carrier):
 
 def _more(told: Told) -> dict[str, Any]:
     """What a carrier knows besides; that the parcel is its own goes without saying."""
-    found = {name: value for name, value in facts_of(told).items() if name != "carrier"}
+    found = told.details | {name: value for name, value in told.beginnings.get(told.main, {}).items()}
+    found.pop("carrier", None)
     return {"info": found} if found else {}

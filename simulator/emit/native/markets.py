@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.emit.native.shop import kept, lines, order
-from simulator.emit.native.told import DayFiles, Told, json_lines, listed, references, slug, table
+from simulator.emit.native.shop import lines, order
+from simulator.emit.native.told import DayFiles, Told, json_lines, listed, noted, notes, slug, table
 from simulator.emit.writer import Stamps, money
 
 COLUMNS = (
     "event-id", "event-type", "event-date", "object-type", "object-id", "order-item-id", "sku", "quantity",
-    "item-price", "amount", "currency", "result", "error", "references", "info", "reported-at",
+    "item-price", "item-total", "amount", "currency", "result", "error", "references", "info", "master-data",
+    "changed", "links", "reported-at",
 )  # fmt: skip
 
 
@@ -32,11 +33,12 @@ class Aurora(DayFiles):
         fact, main = told.fact, told.main
         head = (fact.id, slug(fact.activity).upper(), self._stamp(fact.at_us), main.type, main.id)
         amount = ("", "") if fact.cents is None else (money(fact.cents), fact.currency)
-        others = listed(thing for thing in fact.things[1:] if thing.type != "order_line")
-        info = " ".join(f"{name}={value}" for name, value in kept(told).items())
-        rest = (*amount, fact.outcome, fact.error, others, info, self._stamp(told.seen_us))
-        items = [(line["id"], line["sku"], line["quantity"], line["price"]) for line in lines(fact)]
-        for item in items or [("", "", "", "")]:
+        others = [thing for thing in told.others if thing.type != "order_line"]
+        known = {thing: given for thing, given in told.beginnings.items() if thing.type != "order_line"}
+        ends = (*notes(told._replace(beginnings=known)), self._stamp(fact.seen_us))
+        rest = (*amount, fact.outcome, fact.error, listed(others), *ends)
+        items = [(one["id"], one["sku"], one["quantity"], one["price"], one["total"]) for one in lines(fact)]
+        for item in items or [("",) * 5]:
             yield (*head, *item, *rest)
 
 
@@ -55,14 +57,14 @@ class Bazaar(DayFiles):
         if fact.activity == "Order placed":
             payload = order(told, self._stamp)
         else:
-            payload = {"id": main.id, "kind": main.type, "related": references(fact.things[1:]), **kept(told)}
+            payload = {"id": main.id, "kind": main.type, "related": listed(told.others), **noted(told)}
             if fact.cents is not None:
                 payload |= {"amount": money(fact.cents), "currency": fact.currency}
         return {
             "notificationId": fact.id,
             "notificationType": slug(fact.activity).upper(),
             "eventTime": self._stamp(fact.at_us),
-            "publishTime": self._stamp(told.seen_us),
+            "publishTime": self._stamp(fact.seen_us),
             "status": fact.outcome,
             "errorCode": fact.error or None,
             "payload": payload,

@@ -1,6 +1,7 @@
 """Executions of n8n, one document each, as its API gives them with their data; and its log of what is about none.
 
-A run of which more becomes known after it was handed out is there again, whole: the later one counts.
+A run of which more becomes known after it was handed out is there again, whole, while it is running too. Metadata of
+its nodes and its custom data name the events of its log.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from simulator.emit.native.runs import Run, Runs, step_of
-from simulator.emit.native.told import Told, facts_of, json_lines, references, slug
-from simulator.emit.writer import Stamps
+from simulator.emit.native.told import Told, json_lines, listed, noted, references, slug
+from simulator.emit.writer import Stamps, money
 from simulator.world.facts import Fact
 
 TRIGGER = "Trigger"
+STATUSES = {"Workflow completed": "success", "Workflow cancelled": "canceled"}
+"""How an execution ends; error otherwise."""
 
 
 class N8n:
@@ -35,11 +38,11 @@ class N8n:
         return None
 
     def _execution(self, run: Run) -> dict[str, Any]:
-        first, end = run.facts[0], run.end or run.facts[-1]
+        first, end = run.facts[0], run.end
         names = list(dict.fromkeys([TRIGGER, *map(step_of, run.steps)]))
-        good = end.outcome == "ok"
+        good = end is not None and end.outcome == "ok"
         result: dict[str, Any] = {"runData": self._run_data(run, first), "lastNodeExecuted": names[-1]}
-        if not good:
+        if end is not None and not good:
             result["error"] = {
                 "name": "NodeOperationError",
                 "message": end.error or "error",
@@ -49,9 +52,9 @@ class N8n:
             "id": run.thing.id,
             "finished": good,
             "mode": "webhook" if run.objects else "trigger",
-            "status": "success" if good else "canceled" if end.activity == "Workflow cancelled" else "error",
+            "status": "running" if end is None else STATUSES.get(end.activity, "error"),
             "startedAt": self._stamp(first.at_us),
-            "stoppedAt": self._stamp(end.at_us),
+            "stoppedAt": None if end is None else self._stamp(end.at_us),
             "retryOf": None,
             "waitTill": None,
             "workflowId": run.workflow,
@@ -64,18 +67,28 @@ class N8n:
                     one: {"main": [[{"node": other, "type": "main", "index": 0}]]} for one, other in pairwise(names)
                 },
             },
-            "customData": {"eventIds": ",".join(fact.id for fact in run.facts)},
+            "customData": {
+                "eventIds": ",".join(fact.id for fact in run.facts),
+                **({} if end is None else self._metadata(end)),
+            },
             "data": {"startData": {}, "resultData": result},
         }
 
+    def _metadata(self, fact: Fact) -> dict[str, str]:
+        """By which the events of its log are known."""
+        return {"eventId": fact.id, "event": fact.activity, "seenAt": self._stamp(fact.seen_us)}
+
     def _run_data(self, run: Run, first: Fact) -> dict[str, list[dict[str, Any]]]:
         """What each node did: from the end of the one before it to its own."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        found[TRIGGER] = [_task(first, first.at_us, {"main": [[{"json": references(run.objects)}]]}, [])]
-        before, begins_us = TRIGGER, first.at_us
+        about = {"main": [[{"json": references(run.objects)}]]}
+        trigger = _task(first._replace(outcome="ok", error=""), first.at_us, about, [])
+        if run.start is not None:
+            trigger["metadata"] = self._metadata(run.start)
+        found, before, begins_us = {TRIGGER: [trigger]}, TRIGGER, first.at_us
         for fact in run.steps:
             name = step_of(fact)
-            found.setdefault(name, []).append(_task(fact, begins_us, {}, [{"previousNode": before}]))
+            task = _task(fact, begins_us, {}, [{"previousNode": before}])
+            found.setdefault(name, []).append(task | {"metadata": self._metadata(fact)})
             before, begins_us = name, fact.at_us
         return found
 
@@ -84,26 +97,27 @@ class N8n:
         return {
             "id": fact.id,
             "ts": self._stamp(fact.at_us),
+            "seen": self._stamp(fact.seen_us),
             "eventName": f"n8n.workflow.{slug(fact.activity)}",
             "message": fact.activity,
             "payload": {
-                "workflowName": fact.actor.rpartition(":")[2],
+                "by": {"name": fact.actor, "kind": fact.actor_kind},
                 "object": {"type": main.type, "id": main.id},
-                "related": references(fact.things[1:]),
-                "success": fact.outcome == "ok",
+                "related": listed(told.others),
+                "outcome": fact.outcome,
                 **({"error": fact.error} if fact.error else {}),
-                **facts_of(told),
+                **({} if fact.cents is None else {"amount": money(fact.cents), "currency": fact.currency}),
+                **noted(told),
             },
         }
 
 
 def _task(fact: Fact, begins_us: int, data: dict[str, Any], source: list[dict[str, str]]) -> dict[str, Any]:
-    task = {
+    task: dict[str, Any] = {
         "startTime": begins_us // 1000,
         "executionTime": (fact.at_us - begins_us) // 1000,
         "executionStatus": "success" if fact.outcome == "ok" else "error",
         "source": source,
-        "metadata": {"eventId": fact.id},
         "data": data,
     }
     return task | ({"error": {"message": fact.error}} if fact.error else {})

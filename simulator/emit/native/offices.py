@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.emit.native.told import DayFiles, Told, facts_of, json_lines, listed, noted, references, slug, table
+from simulator.emit.native.told import NOTES, DayFiles, Told, json_lines, listed, noted, notes, slug, table
 from simulator.emit.writer import Stamps, money
 
 TICKETS = (
     "entry_id", "ticket", "ticket_type", "created_at", "agent", "agent_type", "action", "result", "error", "amount",
-    "currency", "related", "fields", "exported_at",
+    "currency", "related", *NOTES, "exported_at",
 )  # fmt: skip
-PLAN = ("entry_id", "item", "item_type", "at", "person", "entry", "result", "related", "fields", "exported_at")
+PLAN = (
+    "entry_id", "item", "item_type", "at", "person", "person_type", "entry", "result", "error", "amount", "currency",
+    "related", *NOTES, "exported_at",
+)  # fmt: skip
 
 
 class _Stamped(DayFiles):
@@ -44,9 +47,9 @@ class Crm(_Stamped):
             fact.error,
             "" if fact.cents is None else money(fact.cents),
             "" if fact.cents is None else fact.currency,
-            listed(fact.things[1:]),
-            noted(told),
-            self._stamp(told.seen_us),
+            listed(told.others),
+            *notes(told),
+            self._stamp(fact.seen_us),
         )
 
 
@@ -60,9 +63,10 @@ class Workforce(_Stamped):
 
     def _row(self, told: Told) -> tuple[str, ...]:
         fact, main = told.fact, told.main
-        at, exported = self._stamp(fact.at_us), self._stamp(told.seen_us)
-        others, fields = listed(fact.things[1:]), noted(told)
-        return (fact.id, main.id, main.type, at, fact.actor, fact.activity, fact.outcome, others, fields, exported)
+        amount = ("", "") if fact.cents is None else (money(fact.cents), fact.currency)
+        who = (fact.actor, "employee" if fact.actor_kind == "human" else "planner")
+        head = (fact.id, main.id, main.type, self._stamp(fact.at_us), *who, fact.activity, fact.outcome, fact.error)
+        return (*head, *amount, listed(told.others), *notes(told), self._stamp(fact.seen_us))
 
 
 class Plain(_Stamped):
@@ -76,13 +80,14 @@ class Plain(_Stamped):
         line: dict[str, Any] = {
             "id": fact.id,
             "event": slug(fact.activity),
+            "title": fact.activity,
             "at": self._stamp(fact.at_us),
             "by": {"name": fact.actor, "kind": fact.actor_kind},
             "object": {"type": main.type, "id": main.id},
-            "related": references(fact.things[1:]),
+            "related": listed(told.others),
             "result": fact.outcome,
-            "data": facts_of(told),
-            "published_at": self._stamp(told.seen_us),
+            "published_at": self._stamp(fact.seen_us),
+            **noted(told),
         }
         if fact.error:
             line["error"] = fact.error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from simulator.emit.native.told import DayFiles, Told, facts_of, json_lines, slug
+from simulator.emit.native.told import DayFiles, Told, json_lines, listed, noted, slug
 from simulator.world.times import SECOND
 
 TYPES = {
@@ -31,9 +31,7 @@ def _envelope(told: Told) -> dict[str, Any]:
         given |= {"amount": fact.cents, "currency": fact.currency.lower()}
     if fact.error:
         given["last_error"] = {"code": fact.error}
-    given["metadata"] = {f"{thing.type}_id": thing.id for thing in fact.things[1:]} | {
-        name: str(value) for name, value in facts_of(told).items()
-    }
+    given |= {"related": listed(told.others), **noted(told)}
     return {
         "id": fact.id,
         "object": "event",
@@ -42,7 +40,8 @@ def _envelope(told: Told) -> dict[str, Any]:
         "created_ms": fact.at_us // 1000,
         "type": type_,
         "livemode": True,
-        "request": {"by": fact.actor},
+        "request": {"by": fact.actor, "kind": fact.actor_kind},
+        "outcome": fact.outcome,
         "data": {"object": given},
-        "delivered_ms": told.seen_us // 1000,
+        "delivered_ms": fact.seen_us // 1000,
     }

@@ -1,7 +1,10 @@
 """The journal of the tills: records of fields between bars, in the local time of their store, upload by upload.
 
 UPLOAD|2026-03-02T10:16:00.000Z|37
-amber|2026-03-02T12:03:11.482+02:00|PICK_STARTED|pos-000012345|amber-staff-01|pickup|K-100007||ok||
+amber|2026-03-02T12:03:11.482+02:00|PICK_STARTED|pos-000012345|amber-staff-01|staff|pickup|K-100007||ok||||||
+
+The last four fields are JSON: details, what objects are from their beginning, what they become, and which belong
+together. A bar in them is written as \\u007c.
 """
 
 from __future__ import annotations
@@ -10,8 +13,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from simulator.emit.native.shop import kept
-from simulator.emit.native.told import DayFiles, Told, listed, slug
+from simulator.emit.native.told import DayFiles, Told, listed, notes, slug
 from simulator.emit.writer import Stamps, money
 from simulator.world.retailer import STORES, ZONE
 
@@ -45,13 +47,14 @@ class Pos(DayFiles):
             slug(fact.activity).upper(),
             fact.id,
             fact.actor,
+            "staff" if fact.actor_kind == "human" else "till",
             main.type,
             main.id,
             "" if fact.cents is None else f"{money(fact.cents)} {fact.currency}",
             fact.outcome,
             fact.error,
-            listed(fact.things[1:]),
-            " ".join(f"{name}={value}" for name, value in kept(told).items()),
+            listed(told.others),
+            *(note.replace("|", "\\u007c") for note in notes(told)),
         )
         line = "|".join(fields)
         if line.count("|") >= len(fields) or not line.isprintable():

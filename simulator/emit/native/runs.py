@@ -1,5 +1,5 @@
-"""Facts of workflow engines, gathered by run: an engine hands out a run as one document when it has ended, and again,
-whole, when more becomes known of it."""
+"""Facts of workflow engines, gathered by run: an engine hands out a run as one document, and again, whole, when more
+becomes known of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from simulator.emit.native.told import Told
 from simulator.world.facts import Fact, Thing
 
 RUN = "workflow_run"
+START = "Workflow started"
 ENDS = frozenset({"Workflow completed", "Workflow failed", "Workflow timed out", "Workflow cancelled"})
 KEPT_DAYS, OPEN_DAYS = 2, 30
 """How long a run is remembered after it was last heard of, ended or not."""
@@ -36,8 +37,13 @@ class Run:
         return ends[-1] if ends else None
 
     @property
+    def start(self) -> Fact | None:
+        """How it began, where that was told."""
+        return next((fact for fact in self.facts if fact.activity == START), None)
+
+    @property
     def steps(self) -> list[Fact]:
-        return [fact for fact in self.facts if not fact.activity.startswith("Workflow")]
+        return [fact for fact in self.facts if fact.activity != START and fact.activity not in ENDS]
 
 
 def step_of(fact: Fact) -> str:
@@ -52,8 +58,7 @@ class Runs:
         self._runs: dict[str, Run] = {}
 
     def take(self, day: date, told: Sequence[Told]) -> tuple[list[Run], list[Told]]:
-        """Runs that were heard of on this day and have ended, by when they were first heard of on it; and what is about
-        no run."""
+        """Runs that were heard of on this day, by when they were first heard of on it; and what is about no run."""
         touched: dict[str, Run] = {}
         others = []
         for one in told:
@@ -67,14 +72,11 @@ class Runs:
             run.facts.append(one.fact)
             run.last_day = day
             touched[main.id] = run
-        ended = []
         for run in touched.values():
             run.facts = sorted(
                 {fact.number: fact for fact in run.facts}.values(), key=lambda one: (one.at_us, one.number)
             )
-            if run.end is not None:
-                ended.append(run)
         for name, run in list(self._runs.items()):
             if (day - run.last_day).days >= (KEPT_DAYS if run.end is not None else OPEN_DAYS):
                 del self._runs[name]
-        return ended, others
+        return list(touched.values()), others

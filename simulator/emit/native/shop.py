@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.emit.native.told import DayFiles, Told, facts_of, json_lines, references, slug
+from simulator.emit.native.told import DayFiles, Told, json_lines, listed, noted, slug
 from simulator.emit.writer import Stamps, money
 from simulator.world.facts import Fact
 
 TOPICS = {"Order placed": "orders/create", "Order cancelled": "orders/cancelled"}
 """Those that have a name of their own; the others follow from what happened to what."""
-LATER = frozenset({"carrier", "fulfilled_by"})
-"""Attributes of an order that are decided after the shop has taken it."""
 
 
 class Shop(DayFiles):
@@ -34,7 +32,7 @@ class Shop(DayFiles):
             "Content-Type": "application/json",
         }
         body = order(told, self._stamp) if fact.activity == "Order placed" else self._other(told)
-        return {"headers": headers, "received_at": self._stamp(told.seen_us), "body": body}
+        return {"headers": headers, "received_at": self._stamp(fact.seen_us), "body": body}
 
     def _other(self, told: Told) -> dict[str, Any]:
         fact = told.fact
@@ -45,12 +43,11 @@ class Shop(DayFiles):
             body |= {"amount": money(fact.cents), "currency": fact.currency}
         if fact.actor_kind == "human":
             body["user"] = fact.actor
-        others = references(fact.things[1:])
-        return body | ({"related": others} if others else {}) | kept(told)
+        return body | ({"related": listed(told.others)} if told.others else {}) | noted(told)
 
 
 def order(told: Told, stamp: Stamps) -> dict[str, Any]:
-    """An order as shops write it."""
+    """An order as shops write it, whole whenever it is told; what is decided later is not in it."""
     fact, main = told.fact, told.main
     given = main.attributes
     customer = next((thing for thing in fact.things if thing.type == "customer"), None)
@@ -66,7 +63,13 @@ def order(told: Told, stamp: Stamps) -> dict[str, Any]:
         "location": given.get("store") or None,
         "brand": given.get("brand", ""),
         "tags": [tag for tag in (given.get("purpose", ""),) if tag],
-        "customer": {"id": customer.id, "segment": given.get("customer_segment", "")} if customer else None,
+        "customer": None
+        if customer is None
+        else {
+            "id": customer.id,
+            "segment": given.get("customer_segment", ""),
+            **({"profile": told.beginnings[customer]} if customer in told.beginnings else {}),
+        },
         "shipping_address": {"region": given.get("region", "")},
         "promised_delivery_date": given.get("promised_delivery_date", ""),
         "line_items": list(lines(fact)),
@@ -82,9 +85,5 @@ def lines(fact: Fact) -> Iterator[dict[str, Any]]:
                 "sku": thing.attributes["sku"],
                 "quantity": int(thing.attributes["quantity"]),
                 "price": thing.attributes["price"],
+                "total": thing.attributes["line_value"],
             }
-
-
-def kept(told: Told) -> dict[str, Any]:
-    """What is told besides, without what is decided later."""
-    return {name: value for name, value in facts_of(told).items() if told.main.type != "order" or name not in LATER}

@@ -1,7 +1,8 @@
 """Histories of Temporal, one document per execution as `temporal workflow show --output json` gives them, with the ids
 of the execution; and the log of its workers of what is about none.
 
-The engine numbers its events itself. Which event of its log is meant, the summary of each tells.
+The engine numbers its events itself. Which event of its log is meant, the summary and the details of each tell.
+An execution is there again, whole, when more becomes known of it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from uuid import UUID
 
 import msgspec
 
-from simulator.emit.native.runs import ENDS, Run, Runs, step_of
-from simulator.emit.native.told import Told, facts_of, json_lines, references
-from simulator.emit.writer import Stamps, digest
+from simulator.emit.native.runs import ENDS, START, Run, Runs, step_of
+from simulator.emit.native.told import Told, json_lines, listed, noted, references
+from simulator.emit.writer import Stamps, digest, money
 from simulator.world.facts import Fact
 
 QUEUE = {"name": "retail", "kind": "TASK_QUEUE_KIND_NORMAL"}
@@ -47,6 +48,7 @@ class Temporal:
         history.add(
             first,
             "WORKFLOW_EXECUTION_STARTED",
+            None if run.start is not None else first.at_us,  # that it began was not told
             workflowType={"name": run.workflow},
             taskQueue=QUEUE,
             input={"payloads": [_payload(references(run.objects))]},
@@ -60,10 +62,12 @@ class Temporal:
         )
         history.decide(first)
         begins_us = first.at_us
-        for fact in run.facts[1:]:
+        for fact in run.facts:
+            if fact.activity == START:
+                continue
             if fact.activity in ENDS:
                 history.finish(fact)
-            elif fact.activity.startswith("Step"):
+            elif "step" in fact.details:
                 history.activity(fact, begins_us)
                 begins_us = fact.at_us
             else:
@@ -76,13 +80,16 @@ class Temporal:
         return {
             "id": fact.id,
             "ts": self._stamp(fact.at_us),
+            "shipped": self._stamp(fact.seen_us),
             "level": "info" if fact.outcome == "ok" else "error",
             "msg": fact.activity,
-            "WorkflowType": fact.actor.rpartition(":")[2],
+            "by": {"name": fact.actor, "kind": fact.actor_kind},
             "object": {"type": main.type, "id": main.id},
-            "related": references(fact.things[1:]),
+            "related": listed(told.others),
+            "outcome": fact.outcome,
             **({"error": fact.error} if fact.error else {}),
-            **({"data": found} if (found := facts_of(told)) else {}),
+            **({} if fact.cents is None else {"amount": money(fact.cents), "currency": fact.currency}),
+            **noted(told),
         }
 
 
@@ -106,7 +113,8 @@ class _History:
             name: attributes,
         }
         if at_us is None:
-            event["userMetadata"] = {"summary": _payload(fact.id)}
+            told = {"event": fact.activity, "seen": self._stamp(fact.seen_us)}
+            event["userMetadata"] = {"summary": _payload(fact.id), "details": _payload(told)}
         self.events.append(event)
         return number
 

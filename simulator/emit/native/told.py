@@ -12,22 +12,49 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from simulator.emit.writer import STARTED
 from simulator.world.facts import Fact, Thing
 
 _encode = msgspec.json.Encoder().encode
+Row = tuple[str, ...]
 
 
 class Told(NamedTuple):
-    """One telling of a fact. `attributes`: those that its first object has from its beginning, where this system is the
-    first to tell of it."""
+    """One telling of a fact, at `seen_us`; the first was at that of the fact. `beginnings`: the attributes that its
+    objects have from their beginning, where this fact is the one to tell them."""
 
     fact: Fact
     seen_us: int
-    attributes: Mapping[str, str]
+    beginnings: Mapping[Thing, Mapping[str, str]]
 
     @property
     def main(self) -> Thing:
         return self.fact.things[0]
+
+    @property
+    def others(self) -> tuple[Thing, ...]:
+        return self.fact.things[1:]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What its system writes of what happened."""
+        given = self.fact.details
+        return {name: value for name, value in given.items() if name != STARTED} if given else {}
+
+    @property
+    def master_data(self) -> list[Row]:
+        """What objects are from their beginning: type, id, name and value."""
+        return [(*thing.key, name, value) for thing, given in self.beginnings.items() for name, value in given.items()]
+
+    @property
+    def changed(self) -> list[Row]:
+        """What objects become with it: type, id, name and value."""
+        return [(*thing.key, name, value) for thing, name, value in self.fact.settings]
+
+    @property
+    def links(self) -> list[Row]:
+        """Which objects belong together: type and id of each, and what the one is to the other."""
+        return [(*one.key, *other.key, qualifier) for one, other, qualifier in self.fact.relations]
 
 
 class Source(Protocol):
@@ -36,7 +63,8 @@ class Source(Protocol):
     def take(self, day: date, told: Sequence[Told]) -> None:
         """What was told on one day, in the order in which it was told; at least one thing."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is told any more."""
 
 
 class DayFiles(ABC):
@@ -91,15 +119,22 @@ def listed(things: Iterable[Thing]) -> str:
     return " ".join(f"{thing.type}:{thing.id}" for thing in things)
 
 
-def facts_of(told: Told) -> dict[str, Any]:
-    """What a system writes besides: the details of what happened, and attributes of a new object."""
-    if not told.fact.details:
-        return dict(told.attributes)
-    plain = {name: value for name, value in told.fact.details.items() if not name.endswith("_us")}
-    return {**told.attributes, **plain}
+def cell(value: Any) -> str:
+    """A value in one cell, as JSON; "" where there is nothing."""
+    return _encode(value).decode() if value else ""
 
 
-def noted(told: Told) -> str:
-    """`facts_of` in one cell, as JSON; "" where there is nothing."""
-    found = facts_of(told)
-    return _encode(found).decode() if found else ""
+NOTES = ("fields", "master_data", "changed", "links")
+"""Columns of tables that hold more than one value, as JSON: details of what happened, what objects are from their
+beginning, what they become, and which belong together."""
+
+
+def notes(told: Told) -> tuple[str, str, str, str]:
+    """The cells of NOTES."""
+    return cell(told.details), cell(told.master_data), cell(told.changed), cell(told.links)
+
+
+def noted(told: Told) -> dict[str, Any]:
+    """The same as members of a JSON object, those that hold something."""
+    found = {"data": told.details, "master_data": told.master_data, "changed": told.changed, "links": told.links}
+    return {name: value for name, value in found.items() if value}

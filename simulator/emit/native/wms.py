@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.emit.native.told import DayFiles, Told, listed, noted, slug, table
-from simulator.emit.writer import Stamps
+from simulator.emit.native.told import NOTES, DayFiles, Told, listed, notes, slug, table
+from simulator.emit.writer import Stamps, money
 from simulator.world.retailer import ZONE
 
 COLUMNS = (
-    "scan_id", "scanned_at", "user", "process_step", "document_type", "document", "references", "result", "error",
-    "info", "uploaded_at",
+    "scan_id", "scanned_at", "user", "user_type", "process_step", "document_type", "document", "references", "result",
+    "error", "amount", "currency", *NOTES, "uploaded_at",
 )  # fmt: skip
 
 
@@ -31,12 +31,14 @@ class Wms(DayFiles):
             fact.id,
             self._local(fact.at_us),
             fact.actor,
+            "person" if fact.actor_kind == "human" else "machine",
             slug(fact.activity),
             main.type,
             main.id,
-            listed(fact.things[1:]),
+            listed(told.others),
             fact.outcome,
             fact.error,
-            noted(told),
-            self._stamp(told.seen_us),
+            *(("", "") if fact.cents is None else (money(fact.cents), fact.currency)),
+            *notes(told),
+            self._stamp(fact.seen_us),
         )

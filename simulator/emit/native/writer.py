@@ -21,7 +21,7 @@ from simulator.emit.native.suppliers import SupplierNetwork
 from simulator.emit.native.temporal import Temporal
 from simulator.emit.native.told import Source, Told
 from simulator.emit.native.wms import Wms
-from simulator.emit.writer import Known
+from simulator.emit.writer import Beginnings
 from simulator.world.retailer import ZONE
 from simulator.world.times import MINUTE, local_us
 
@@ -59,16 +59,13 @@ class NativeWriter:
         self._folder = folder
         folder.mkdir(parents=True)
         self._sources: dict[str, Source] = {}
-        self._known = Known()
+        self._beginnings = Beginnings()
         self._again: list[Told] = []
 
     def day(self, day: Day) -> None:
         by_system: dict[str, list[Told]] = {}
-        is_new = self._known.is_new
         for fact in day.facts:
-            main = fact.things[0]
-            attributes = main.attributes if main.attributes and is_new(main) else {}
-            told = Told(fact, fact.seen_us, attributes)
+            told = Told(fact, fact.seen_us, self._beginnings.of(fact))
             by_system.setdefault(fact.system, []).append(told)
             if fact.repeats > 1:
                 again = [told._replace(seen_us=fact.seen_us + number * AGAIN_US) for number in range(1, fact.repeats)]

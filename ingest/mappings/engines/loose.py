@@ -37,7 +37,7 @@ def a_number(value: Any) -> int | None:
 def an_error(code: Any, message: Any) -> dict[str, str] | None:
     """The error of a moment; None where nothing is said of one."""
     found = {"code": a_text(code)[:MOST_CHARACTERS], "message": a_text(message)[:MOST_CHARACTERS]}
-    return found if any(found.values()) else None
+    return {name: text for name, text in found.items() if text} or None
 
 
 def without_nothing(moment: dict[str, Any]) -> dict[str, Any]:

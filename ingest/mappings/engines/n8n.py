@@ -71,11 +71,11 @@ def _tasks(result: dict[str, Any]) -> list[dict[str, Any]]:
             given = an_object(task)
             starts_ms, takes_ms = a_number(given.get("startTime")), a_number(given.get("executionTime")) or 0
             status = a_text(given.get("executionStatus")) or ("error" if given.get("error") else "success")
-            if starts_ms is None or not 0 <= starts_ms + takes_ms < LATEST_MS or status not in TASKS:
+            if starts_ms is None or not 0 <= starts_ms <= starts_ms + takes_ms < LATEST_MS or status not in TASKS:
                 continue
             ends_ms = starts_ms + takes_ms
             told = {"node": node, "number": number, "given": given, "status": status, "place": len(found)}
-            found.append(told | {"starts_ms": min(starts_ms, ends_ms), "ends_ms": ends_ms})
+            found.append(told | {"starts_ms": starts_ms, "ends_ms": ends_ms})
     return found
 
 
@@ -104,7 +104,7 @@ def _end(document: dict[str, Any], result: dict[str, Any], status: str) -> dict[
         "step": a_text(result.get("lastNodeExecuted")),
         "result": how,
         "outcome": outcome,
-        "error": _error(result.get("error")) or ({"code": "crashed", "message": ""} if status == "crashed" else None),
+        "error": _error(result.get("error")) or (an_error("crashed", "") if status == "crashed" else None),
     }
 
 

@@ -74,14 +74,20 @@ def history(document: Any, key: str) -> Any:
 def _event(given: Any) -> Event:
     """An event with its type in one form, and `of`, what it says."""
     event = an_object(given)
-    words = a_text(event.get("eventType"))
-    if words.startswith("EVENT_TYPE_"):
-        words = "".join(word.capitalize() for word in words.removeprefix("EVENT_TYPE_").split("_"))
+    words = _words(event.get("eventType"), "EVENT_TYPE_")
     said = next((event[name] for name in event if name.endswith("EventAttributes")), None)
     at = a_text(event.get("eventTime"))
     notes = an_object(event.get("userMetadata"))
     note = {name: _payload(notes[name]) for name in ("summary", "details") if name in notes}
     return {"id": a_text(event.get("eventId")), "type": words, "at": at, "of": an_object(said), "note": note}
+
+
+def _words(name: Any, prefix: str) -> str:
+    """TIMEOUT_TYPE_START_TO_CLOSE as StartToClose, as older servers write it."""
+    text = a_text(name)
+    if not text.startswith(prefix):
+        return text
+    return "".join(word.capitalize() for word in text.removeprefix(prefix).split("_"))
 
 
 class _Reading:
@@ -190,7 +196,7 @@ def _failure(failure: Any) -> dict[str, str] | None:
             break
         given = cause
     code = a_text(an_object(given.get("applicationFailureInfo")).get("type"))
-    timeout = a_text(an_object(given.get("timeoutFailureInfo")).get("timeoutType")).removeprefix("TIMEOUT_TYPE_")
+    timeout = _words(an_object(given.get("timeoutFailureInfo")).get("timeoutType"), "TIMEOUT_TYPE_")
     kind = next((name.removesuffix("FailureInfo") for name in given if name.endswith("FailureInfo")), "")
     return an_error(code or timeout or kind, given.get("message"))
 

@@ -124,7 +124,7 @@ CHANGED = [
     ("meadow-post", "event.activity", "sentence(body.event.code && 'scan')"),
     ("supplier-network", "rules.0.events.0.changes.1.value", "item[2]"),
     ("bus", "rules.0.events.1.started_at", None),
-    ("bus", "rules.0.events.0.outcome", {"is": "ok"}),
+    ("bus", "rules.0.events.0.outcome", {"is": "retry"}),
     ("n8n", "rules.0.events.0.attributes", {"all": "`{}`", "named": {}}),
     ("temporal", "event.objects", []),
     ("pricing", "rules.0.events.0.objects.0.id", "body.id"),

@@ -108,7 +108,6 @@ class HarborParcel(_Carrier):
 
 
 def _more(told: Told) -> dict[str, Any]:
-    """What a carrier knows besides; that the parcel is its own goes without saying."""
-    found = told.details | {name: value for name, value in told.beginnings.get(told.main, {}).items()}
-    found.pop("carrier", None)
-    return {"info": found} if found else {}
+    """What a carrier knows besides, of the scan and of the parcel; that the parcel is its own goes without saying."""
+    about = {name: value for name, value in told.beginnings.get(told.main, {}).items() if name != "carrier"}
+    return {name: found for name, found in (("info", told.details), ("about", about)) if found}

@@ -19,8 +19,13 @@ from ingest.mappings.pack import SHIPPED, MappingPack
 from ingest.sources.delivery import Delivery
 from kernel.clock import Clock
 from kernel.definitions import read_definition
+from simulator.emit.canonical import Canonical
+from simulator.emit.native import NativeWriter
+from simulator.emit.native.writer import SOURCES
 from simulator.emit.writing import write
-from simulator.simulation import Simulation
+from simulator.simulation import Day, Simulation
+from simulator.world.facts import TELLING, Fact, Relation, Setting, Telling, Thing
+from simulator.world.times import HOUR, SECOND
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 MOST_BYTES = 20_000
@@ -107,6 +112,46 @@ def test_each_pack_makes_the_events_that_its_system_told(
     assert set(native) == set(sent)
     for system, given in native.items():
         pack = read_definition(SHIPPED / f"{PACKS[system]}.yaml", MappingPack)
+        assert agrees(mapped(pack, given, clock), system, sent), system
+
+
+CARRIERS = ("ridge-express", "meadow-post", "harbor-parcel")
+AT_US = 1_774_602_000_123_000
+
+
+def anything(system: str, number: int) -> Fact:
+    """Something that the system never told before, with all that it may tell."""
+    light, keeper = Thing("stock_movement", f"L-{number}", colour="red"), Thing("keeper", f"K-{number}", grade="1")
+    at_us = AT_US if TELLING.get(system, Telling()).clock_us < SECOND else AT_US // SECOND * SECOND
+    fact = Fact(number, at_us, at_us + HOUR, system, "Light lit", (light, keeper), outcome="rejected", error="too_dark")
+    told_by_person = fact._replace(actor="keeper-07", actor_kind="human")
+    if system in CARRIERS:  # they know parcels alone
+        parcel = Thing("parcel", f"T-{number}", carrier=system, size="s")
+        return told_by_person._replace(things=(parcel,), details={"door": 3, "note": "a b"})
+    fact = fact._replace(actor=system) if system.startswith("market-") else told_by_person
+    known = {"note": "a b", "colour": "blue"}
+    return fact._replace(
+        cents=-1250,
+        details=known if system == "supplier-network" else {**known, "count": 3, "share": 0.5, "done": True},
+        relations=(Relation(light, keeper, "kept by"), Relation(keeper, Thing("tower", "T-9"), "lives in")),
+        settings=(Setting(light, "state", "lit"), Setting(keeper, "grade", "2")),
+    )
+
+
+def test_whatever_a_system_may_tell_is_mapped(tmp_path: Path, clock: Clock) -> None:
+    """Also what it does not tell today: details of every type, amounts, errors, people, links and changes. The bus tells
+    of messages alone."""
+    systems = [*(system for system in SOURCES if system != "bus"), "lighthouse"]
+    facts = [anything(system, number) for number, system in enumerate(systems, 1)]
+    day = Day(1, date(2026, 3, 27), facts, [], [])
+    writer, canonical = NativeWriter(tmp_path / "native"), Canonical()
+    writer.day(day)
+    writer.close()
+    lines = [line for _, _, line in canonical.events(day)]
+    parts = read_events(b"[" + b",".join(lines) + b"]", "", clock.now())
+    sent = {part.source: (part.events, part.objects, part.links) for part in parts}
+    for system, given in deliveries(tmp_path / "native").items():
+        pack = read_definition(SHIPPED / f"{PACKS.get(system, 'sim-plain')}.yaml", MappingPack)
         assert agrees(mapped(pack, given, clock), system, sent), system
 
 

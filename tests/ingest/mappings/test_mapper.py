@@ -122,6 +122,13 @@ def test_deliveries_are_taken_apart() -> None:
         {"a": "3", "b": "4"},
     ]
     assert decoded("table", b"1\t2", delimiter="\t", columns=("a", "b")) == [{"a": "1", "b": "2"}]
+    report = b"id\titem\no1\ta\no1\tb\no2\nbad\no1\tc\n"
+    assert decoded("table", report, delimiter="\t", group="id") == [
+        {"id": "o1", "item": "a", "rows": [{"id": "o1", "item": "a"}, {"id": "o1", "item": "b"}]},
+        "the row has 1 fields, and the table 2 columns",
+        "the row has 1 fields, and the table 2 columns",
+        {"id": "o1", "item": "c", "rows": [{"id": "o1", "item": "c"}]},
+    ]
     journal = {"delimiter": "|", "columns": ("id", "x"), "context": {"UPLOAD": ("mark", "at", "n")}}
     assert decoded("journal", b"UPLOAD|noon|2\na|b\nc\n", **journal) == [
         {"id": "a", "x": "b"},
@@ -154,6 +161,10 @@ def test_a_row_in_quarantine_can_be_read_alone() -> None:
     bad, good = records(delivery(b"a,b\n1\n2,3\n"), table)
     (again,) = records(delivery(b"1,9", **bad.headers), table)
     assert again.body == {"a": "1", "b": "9"}
+    report = Decode(format="table", group="id")
+    (group,) = records(delivery(b"id,item\no1,a\no1,b\n"), report)
+    (again,) = records(delivery(group.raw, **group.headers), report)
+    assert again.body == group.body
     journal = Decode(format="journal", columns=("id", "x"), context={"UPLOAD": ("mark", "at")})
     (bad,) = records(delivery(b"UPLOAD,noon\nonly\n"), journal)
     (again,) = records(delivery(b"only,mended", **bad.headers), journal)

@@ -139,8 +139,8 @@ def anything(system: str, number: int) -> Fact:
 
 
 def test_whatever_a_system_may_tell_is_mapped(tmp_path: Path, clock: Clock) -> None:
-    """Also what it does not tell today: details of every type, amounts, errors, people, links and changes. The bus tells
-    of messages alone."""
+    """Also what it does not tell today: details of every type, amounts, errors, people, links and changes. The bus is
+    left out, which tells of messages alone."""
     systems = [*(system for system in SOURCES if system != "bus"), "lighthouse"]
     facts = [anything(system, number) for number, system in enumerate(systems, 1)]
     day = Day(1, date(2026, 3, 27), facts, [], [])

@@ -65,8 +65,8 @@ OF_RETURNS = (returns.start, refunds.start)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was told on one day at the head office: facts by when they were told; links and changes by when they came
-    about."""
+    """What was told on one day at the head office, by when it was told; `links` and `changes` are those that its facts
+    told."""
 
     number: int
     date: date

@@ -112,12 +112,14 @@ class OcelWriter:
         related = self._related.get(id(things))
         if related is None:
             related = self._related[id(things)] = ",".join([self._named(thing)[1] for thing in things])
-        for thing, given in self._beginnings.of(fact).items():
-            self._tell(thing, BEGINNING, given)
+        if beginnings := self._beginnings.of(fact):
+            for thing, given in beginnings.items():
+                self._tell(thing, BEGINNING, given)
         stamp = self._clocks.get(system, self._stamp)
         at = stamp(at_us)
-        for thing, name, value in fact.settings:
-            self._tell(thing, at, {name: value})
+        if settings := fact.settings:
+            for thing, name, value in settings:
+                self._tell(thing, at, {name: value})
         return (
             f'{{"id":"{system}-{number:09d}{after_id}{at}{after_time}{self._stamp(seen_us)}{after_seen}'
             f'{quoted(actor)}{after_actor}{number}"}}{rest}],"relationships":[{related}]}}'

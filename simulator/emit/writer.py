@@ -70,26 +70,35 @@ class Beginnings:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._known, self._decided = Known(remembered), Known(remembered)
+        self._recent: set[Thing] = set()  # that need not be asked about: most facts are of these
+        self._most = remembered // 4
 
     def of(self, fact: Fact) -> Mapping[Thing, Mapping[str, str]]:
         """The attributes that a fact tells, by its objects; only those that it tells any of."""
-        things = fact.things[:1] if fact.things[0].type in CARRYING else fact.things
+        things, recent = fact.things, self._recent
+        if things[0].type in CARRYING:
+            things = things[:1]
         found: dict[Thing, Mapping[str, str]] = {}
         for thing in things:
-            if not (given := thing.attributes):
+            if thing in recent or not thing.attributes:
                 continue
-            if thing.type != "order":
-                if self._known.is_new(thing):
-                    found[thing] = given
+            if thing.type == "order":
+                if told := self._of_order(thing, fact.system):
+                    found[thing] = told
                 continue
-            told: dict[str, str] = {}
-            if fact.system in SELLS and self._known.is_new(thing):
-                told = {name: value for name, value in given.items() if name not in LATER}
-            if fact.system == DECIDES and self._decided.is_new(thing):
-                told |= {name: given[name] for name in LATER if name in given}
-            if told:
-                found[thing] = told
+            recent.add(thing)
+            if self._known.is_new(thing):
+                found[thing] = thing.attributes
+        if len(recent) > self._most:
+            recent.clear()
         return found
+
+    def _of_order(self, order: Thing, system: str) -> dict[str, str]:
+        if system in SELLS and self._known.is_new(order):
+            return {name: value for name, value in order.attributes.items() if name not in LATER}
+        if system == DECIDES and self._decided.is_new(order):
+            return {name: order.attributes[name] for name in LATER if name in order.attributes}
+        return {}
 
 
 def money(cents: int) -> str:

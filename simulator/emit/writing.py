@@ -126,16 +126,19 @@ NATIVE_NOTE = """\
 native/
     A folder per system with what the system itself hands out, in files by the day on which it was told.
     Ids of events are the system's own; what it tells twice has the same id twice.
+    The mapping packs sim-SYSTEM make events of it, the same as those of the other formats.
     shop                webhooks: one line of JSON per delivery, headers and body
     market-aurora       reports with tabs, an order on one line per item
     market-bazaar       notifications in JSON
     pos                 the journal of the tills, fields between bars, upload by upload; times of the store
-    erp                 CSV per table: change_documents, postings (the business date to the day), document_flow
+    erp                 CSV per table: change_documents and postings (the business date to the day), with the flow of
+                        each document
     wms                 scans in CSV
     payments            envelopes of webhooks in JSON
     ridge-express, meadow-post, harbor-parcel
                         scans of the carriers in JSON, late, in disorder and sometimes twice
-    bus                 spans of every attempt of every message: OTLP in JSON, one request per line
+    bus                 spans of every attempt of every message: OTLP in JSON, one request per line; those whose end
+                        was never told are in a file of their own
     n8n                 executions in JSON, and the log of the engine; an execution that is there again is the newer one
     temporal            histories of executions in JSON, and the log of the workers
     crm, workforce      exports in CSV

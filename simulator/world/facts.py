@@ -195,7 +195,7 @@ class Recorder:
             seen_us = known_us + draws.duration_us(telling.median_s, telling.sigma)
         repeats = 2 if telling.twice and draws.chance(telling.twice) else 1
         who, kind = (by, "human") if by else (actor or system, "system")
-        relations, settings = self._news(things) if self._relations or self._settings else ((), ())
+        relations, settings = self._news(things)
         fact = Fact(
             self.facts_in_all,
             at_us // telling.clock_us * telling.clock_us,
@@ -243,18 +243,18 @@ class Recorder:
         """What waits to be told with a fact about these."""
         if things[0].type in CARRYING:
             return (), ()
-        keys = [thing.key for thing in things]
+        keys = [(thing.type, thing.id) for thing in things]
         relations: list[Relation] = []
         settings: list[Setting] = []
-        for key in dict.fromkeys(keys):
-            settings += self._settings.pop(key, ())
-            waiting = self._relations.pop(key, None)
-            if waiting is None:
-                continue
-            due = [relation for relation, needed in waiting if all(one in keys for one in needed)]
-            relations += due
-            if rest := [one for one in waiting if one[0] not in due]:
-                self._relations[key] = rest
+        for key in keys:
+            if key in self._settings:
+                settings += self._settings.pop(key)
+            if key in self._relations:
+                waiting = self._relations.pop(key)
+                due = [relation for relation, needed in waiting if all(one in keys for one in needed)]
+                relations += due
+                if rest := [one for one in waiting if one[0] not in due]:
+                    self._relations[key] = rest
         return tuple(relations), tuple(settings)
 
     def told_until(self, until_us: int) -> tuple[list[Fact], list[Link], list[Change]]:

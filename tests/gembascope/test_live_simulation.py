@@ -22,10 +22,11 @@ from kernel.clock import FixedClock
 from kernel.errors import InputError, SettingsError, WarehouseUnavailable
 from kernel.process import ProcessDefinition, Processes, write_process
 from simulator.emit.canonical import Canonical
+from simulator.emit.writer import Beginnings
 from simulator.faults.scenario import Scenario
 from simulator.simulation import Day, Simulation
-from simulator.world.facts import Change, Fact, Link, Thing
-from simulator.world.times import DAY, HOUR, as_datetime, instant_us, written
+from simulator.world.facts import Change, Recorder, Thing
+from simulator.world.times import DAY, HOUR, SECOND, as_datetime, instant_us, written
 
 MONDAY = date(2026, 3, 23)
 TAKEN = {"receipt": "r", "received": 1, "accepted": 1, "quarantined": []}
@@ -36,7 +37,7 @@ def simulation(days: int = 2, orders: int = 40) -> Simulation:
 
 
 def test_facts_are_events_that_the_service_takes() -> None:
-    """With every attribute once, and every link when it has come about."""
+    """With every attribute once, and every link with the event that tells it."""
     days = list(simulation().days())
     canonical = Canonical()
     bodies = [event for day in days for _, _, event in canonical.events(day)]
@@ -48,6 +49,9 @@ def test_facts_are_events_that_the_service_takes() -> None:
     values: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     links: dict[tuple[str, str, str], str] = {}
     for event in map(json.loads, dict(zip((fact.id for fact in told), bodies, strict=True)).values()):
+        for change in event.get("changes", []):
+            assert "at" not in change
+            values[change["type"], change["id"], change["attribute"]].insert(0, change["value"])
         for thing in event["objects"]:
             for name, value in thing.get("attributes", {}).items():
                 values[thing["type"], thing["id"], name].append(value)
@@ -56,33 +60,44 @@ def test_facts_are_events_that_the_service_takes() -> None:
             assert key not in links
             links[key] = event["seen_at"]
     taken: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for thing in {thing.key: thing for fact in reversed(told) for thing in reversed(fact.things)}.values():
-        for name, value in thing.attributes.items():
-            taken[*thing.key, name].append(value)
-    for change in sorted((one for day in days for one in day.changes), key=lambda one: one.at_us):
+    beginnings = Beginnings()
+    for fact in told:
+        for thing, known in beginnings.of(fact).items():
+            for name, value in known.items():
+                taken[*thing.key, name].insert(0, value)
+    for change in (one for day in days for one in day.changes):
         taken[*change.thing.key, change.name].append(change.value)
-    assert all(values[key] == found[: len(values[key])] for key, found in taken.items())
-    missing = sum(len(found) - len(values[key]) for key, found in taken.items())
-    assert missing < 0.02 * sum(map(len, taken.values()))  # what changed of things of which nothing was told since
-    assert set(values) == set(taken)
+    assert values == taken
+    given = {(thing.type, name) for fact in told for thing in fact.things for name in thing.attributes}
+    assert {(type_, name) for type_, _, name in values} > given - {("order", "carrier"), ("order", "fulfilled_by")}
     expected = {(link.one.id, link.other.id, link.qualifier): written(link.at_us) for day in days for link in day.links}
-    assert len(links) > 0.95 * len(expected)  # the others come with what is told after the end
+    assert set(links) == set(expected)
     assert all(seen >= expected[key] for key, seen in links.items())
 
 
-def test_what_changes_comes_with_the_next_event_that_happens_after_it() -> None:
-    thing, other = Thing("order", "O-1", channel="web"), Thing("parcel", "T-1")
-
-    def fact(number: int, hour: int, seen: int) -> Fact:
-        return Fact(number, hour * HOUR, seen * HOUR, "shop", "Something happened", (thing,))
-
-    change, link = Change(2 * HOUR, thing, "channel", "store"), Link(5 * HOUR, thing, other, "parcel")
-    facts = [fact(1, 1, 1), fact(2, 1, 3), fact(3, 2, 4), fact(4, 3, 5)]
-    events = [json.loads(event) for _, _, event in Canonical().events(Day(1, MONDAY, facts, [link], [change]))]
+def test_what_changes_and_belongs_together_comes_with_the_next_fact_that_can_tell_it() -> None:
+    """Messages and runs carry objects about, and tell nothing of them."""
+    order, parcel, other = Thing("order", "O-1", channel="web"), Thing("parcel", "T-1"), Thing("parcel", "T-2")
+    call = Thing("integration_call", "C-1", interface="x")
+    recorder = Recorder(7, lambda: HOUR)
+    recorder.tell("shop", "Order placed", (order,), HOUR)
+    recorder.change(order, "channel", "store")
+    recorder.link(order, parcel, "parcel")
+    recorder.link(order, other, "parcel", told_with=other)
+    recorder.tell("bus", "Call started", (call, order, parcel), HOUR)
+    recorder.tell("erp", "Order routed", (order,), HOUR + 1_234_567)
+    recorder.tell("wms", "Label printed", (parcel, order), HOUR)
+    recorder.tell("crm", "Parcel asked for", (other,), HOUR)
+    facts, links, changes = recorder.told_until(3 * HOUR)
+    facts.sort(key=lambda fact: fact.number)
+    events = [json.loads(event) for _, _, event in Canonical().events(Day(1, MONDAY, facts, links, changes))]
     assert [event["objects"][0].get("attributes") for event in events] == [
-        {"channel": "web"}, None, {"channel": "store"}, None,
+        None, None, {"channel": "store"}, None, None,
     ]  # fmt: skip
-    assert ["links" in event for event in events] == [False, False, False, True]
+    assert [event["changes"][0]["value"] for event in events if "changes" in event] == ["web", "x"]
+    assert [[link["to"]["id"] for link in event.get("links", [])] for event in events] == [[], [], [], ["T-1"], ["T-2"]]
+    assert events[2]["occurred_at"] == "1970-01-01T01:00:01Z"  # its clock knows seconds
+    assert (len(links), changes) == (2, [Change(HOUR + SECOND, order, "channel", "store")])
 
 
 class Recording:

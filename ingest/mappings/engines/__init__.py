@@ -5,6 +5,7 @@ A document of one execution becomes one record, `{"run": …, "moments": […]}`
 and values that its workflow set). A moment has
 
     id       unique in the run, the same whenever the document comes again
+    place    its number, which orders moments of one instant
     kind     started, step_started, step, retry, waiting, resumed, signal or ended
     at       when, as RFC 3339; `started_at`, `scheduled_at`: when what ends with it began, and was asked for
     step     name of the node, activity, timer, signal or child workflow, and `step_kind`, which of these

@@ -51,7 +51,7 @@ def execution(document: Any) -> Any:
         moments.append({"id": f"waiting-{until}", "kind": "waiting", "at": since, "step": step, "until": until})
     if status in ENDINGS:
         moments.append(_end(document, result, status))
-    return {"run": run, "moments": [without_nothing(one) for one in moments]}
+    return {"run": run, "moments": [without_nothing(one) | {"place": place} for place, one in enumerate(moments)]}
 
 
 def _old_status(document: dict[str, Any]) -> str:

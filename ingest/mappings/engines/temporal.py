@@ -51,7 +51,7 @@ def history(document: Any, key: str) -> Any:
     ids = an_object(document.get("workflowExecution"))
     run_id = a_text(ids.get("runId")) or a_text(started.get("originalExecutionRunId"))
     parent = an_object(started.get("parentWorkflowExecution"))
-    moments = [moment for one in _Reading(events).moments() if (moment := without_nothing(one))]
+    moments = [without_nothing(one) | {"place": place} for place, one in enumerate(_Reading(events).moments())]
     ends = [one["result"] for one in moments if one["kind"] == "ended"]
     run = {
         "id": run_id or key,

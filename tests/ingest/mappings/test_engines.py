@@ -114,6 +114,7 @@ def test_executions_tell_nodes_retries_and_waits() -> None:
     )
     assert retried[0].activity == "Workflow restarted"
     assert [(link.from_.id, link.to.id) for link in retried[0].links] == [("4101", "4102")]
+    assert [one.sequence for one in failed] == [0, 1, 2, 3, 4]
     assert [one.attributes["attempt"] for one in retried if one.attributes.get("step") == "Map order"] == [1, 2]
     waiting, running, crashed, canceled = (
         events("n8n", document) for document in recorded("n8n", "waiting-running-and-crashed")

@@ -1,6 +1,7 @@
 """Histories of Temporal, one execution each, as `temporal workflow show --output json` gives them.
 
-The document is `{"events": […]}`; who exports it may add `workflowExecution` with both ids. Types of events are written
+The document is `{"events": […]}`, or has them in `history` as the server's API answers; who exports it may add
+`workflowExecution` with both ids. Types of events are written
 as EVENT_TYPE_TIMER_FIRED or TimerFired. Where an activity was tried several times, the history holds the last attempt,
 with its number and what failed before it.
 """
@@ -44,11 +45,13 @@ Event = dict[str, Any]
 
 def history(document: Any, key: str) -> Any:
     """The record of a document; the document itself where it is no history. `key`: the id of a run that names none."""
-    if not isinstance(document, dict) or not isinstance(document.get("events"), list):
+    given = an_object(document)
+    told = given.get("events", an_object(given.get("history")).get("events"))
+    if not isinstance(told, list):
         return document
-    events = [_event(one) for one in document["events"]]
+    events = [_event(one) for one in told]
     started: dict[str, Any] = next((one["of"] for one in events if one["type"] == "WorkflowExecutionStarted"), {})
-    ids = an_object(document.get("workflowExecution"))
+    ids = an_object(given.get("workflowExecution"))
     run_id = a_text(ids.get("runId")) or a_text(started.get("originalExecutionRunId"))
     parent = an_object(started.get("parentWorkflowExecution"))
     moments = [without_nothing(one) | {"place": place} for place, one in enumerate(_Reading(events).moments())]

@@ -70,6 +70,7 @@ def test_a_history_tells_attempts_waits_signals_and_children() -> None:
         ("3f1c", "9a77", "child")
     }
     assert {one.objects[0].id for one in found} == {"3f1c2a70-0d51-4c7e-9b61-5d1a8a6f0b11"}
+    assert events("temporal", {"history": document, "nextPageToken": ""}) == events("temporal", document)
     record = history(document, "key")
     assert (record["run"]["input"], record["run"]["custom"]) == ([{"return": "RT-204"}], {"ReturnId": "RT-204"})
 

@@ -1,9 +1,8 @@
 """Histories of Temporal, one execution each, as `temporal workflow show --output json` gives them.
 
 The document is `{"events": […]}`, or has them in `history` as the server's API answers; who exports it may add
-`workflowExecution` with both ids. Types of events are written
-as EVENT_TYPE_TIMER_FIRED or TimerFired. Where an activity was tried several times, the history holds the last attempt,
-with its number and what failed before it.
+`workflowExecution` with both ids. Types of events are written as EVENT_TYPE_TIMER_FIRED or TimerFired. Of an activity
+that was tried several times the history holds the last attempt, with its number and what failed before it.
 """
 
 from __future__ import annotations

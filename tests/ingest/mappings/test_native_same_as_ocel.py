@@ -81,15 +81,18 @@ FAULTS = Scenario.model_validate(
 
 
 class World(NamedTuple):
+    """What was written of a simulation: `told`, its events, each once, and `struck`, its faults that did anything."""
+
     folder: Path
     told: int
-    """Events, each once."""
+    struck: int
 
 
 def simulated(folder: Path, scenario: Scenario, days: int, orders: int) -> World:
     simulation = Simulation(first=MONDAY, days=days, orders_per_day=orders, scenario=scenario)
     written = write(simulation, folder, ["events", "native", "ocel2"])
-    return World(folder, sum(written.events.values()))
+    struck = sum(bool(fault["affected"]) for fault in written.truth["faults"])
+    return World(folder, sum(written.events.values()), struck)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +185,7 @@ def test_whatever_goes_wrong_all_three_give_the_same_warehouse(
     troubled: World, warehouse: Warehouse, clock: Clock, tenant: str, tmp_path: Path
 ) -> None:
     """Though what the systems deliver comes in another order, and much of it twice."""
+    assert troubled.struck > 0.6 * len(FAULTS.faults)
     ocel = loaded(warehouse, clock, tenant, troubled.folder / "ocel2" / "log.json")
     assert len(ocel["events"]) == troubled.told
     same(loaded(warehouse, clock, f"{tenant}-events", troubled.folder / "events" / "events.ndjson"), ocel)

@@ -18,7 +18,7 @@ from ingest.sources.leases import StateLeases, make_lease_tables
 from ingest.sources.registry import Sources
 from kernel.addresses import host_and_port, plain_host
 from kernel.clock import SystemClock
-from kernel.errors import DefinitionError, GembascopeError, SettingsError
+from kernel.errors import GembascopeError, SettingsError
 from kernel.settings import Settings
 
 log = logging.getLogger("gembascope.collectors")
@@ -59,12 +59,13 @@ class Fetching:
         self._leases = None if alone else StateLeases(state, self._clock, sources.tenant)
 
     def look(self) -> None:
-        """Begin, end and begin anew what the definitions ask for; `DefinitionError` leaves all as it is."""
-        wanted = {
-            name: found
-            for name, found in self._sources.definitions.all().items()
-            if found.collect.kind not in PUSHED and not found.off
-        }
+        """Begin, end and begin anew what the definitions ask for. A source whose definition is wrong goes on as before,
+        if it was running."""
+        right, wrong = self._sources.definitions.each()
+        wanted = {name: found for name, found in right.items() if found.collect.kind not in PUSHED and not found.off}
+        for name in wrong:
+            if name in self._running:
+                wanted[name] = self._running[name][0]
         with self._lock:
             for name, (definition, supervisor) in list(self._running.items()):
                 if wanted.get(name) != definition:
@@ -127,11 +128,3 @@ class Fetching:
             for _, supervisor in self._running.values():
                 supervisor.stop()
             self._running.clear()
-
-
-def look_once(fetching: Fetching) -> None:
-    """As `look`; what is wrong in definitions is for the log, and is tried again."""
-    try:
-        fetching.look()
-    except DefinitionError as error:
-        log.warning("sources are fetched from as before: %s", error)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from api.source_work import SourceWork
-from gembascope.fetching import Fetching, look_once
+from gembascope.fetching import Fetching
 from gembascope.workspace import LocalWorkspace
 from ingest.live import LiveIngest
 from ingest.releasing import Releaser
@@ -40,7 +40,7 @@ class Sourcing:
             if one.missing:
                 log.error("the law of conservation is broken: %d events of %s are nowhere", one.missing, one.source)
         if self.fetching is not None:
-            look_once(self.fetching)
+            self.fetching.look()
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def sourcing(workspace: LocalWorkspace, live: LiveIngest, state: State, *, fetch
     releaser = Releaser(workspace.warehouse, clock, tenant, live, sources)
     try:
         if fetching is not None:
-            look_once(fetching)
+            fetching.look()
         yield Sourcing(sources, watch, SourceWork(desk, releaser, state, SystemClock()), fetching)
     finally:
         if fetching is not None:

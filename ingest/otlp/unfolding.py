@@ -89,8 +89,7 @@ def _delivery(
             content = {"resource": resource, "scope": scope, "span": span}
             return Delivery(_body(content), f"{span['traceId']}/{span['spanId']}")
         content = {"resource": resource, "scope": scope, "log": log_value(_message(encoding, record, LogRecord()))}
-        made = _body(content)
-        return Delivery(made, _digest(made))
+        return Delivery(_body(content), _digest(_encode(content)))
     except Unfit as error:
         return refused(record, _digest(record), str(error))
 
@@ -108,6 +107,7 @@ def _message(encoding: OtlpEncoding, content: bytes, into: Message) -> Message:
 
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
+_in_order: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 def _encoded(value: Any) -> msgspec.Raw:
@@ -115,7 +115,8 @@ def _encoded(value: Any) -> msgspec.Raw:
 
 
 def _body(content: dict[str, Any]) -> bytes:
-    return _encode(content)
+    """Attributes stay in the order in which they were sent: that of the objects which they name."""
+    return _in_order(content)
 
 
 def _digest(content: bytes) -> str:

@@ -81,6 +81,20 @@ class SourceDefinitions:
             raise DefinitionError(problems)
         return {name: definition for name, (definition, _) in found.items()}
 
+    def each(self) -> tuple[dict[str, SourceDefinition], dict[str, str]]:
+        """Those definitions that are right, by id, and what is wrong with the others: one wrong file stops no other
+        source."""
+        right: dict[str, SourceDefinition] = {}
+        wrong: dict[str, str] = {}
+        for path in sorted(self.folder.glob("*.yaml")):
+            try:
+                found = read_definition(path, SourceDefinition)
+                self.packs.get(found.pack)
+                right[path.stem] = found
+            except (DefinitionError, NotFound) as error:
+                wrong[path.stem] = str(error)
+        return right, wrong
+
     def get(self, name: str) -> SourceDefinition:
         """One definition.
 

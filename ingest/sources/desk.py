@@ -108,27 +108,23 @@ class SourceDesk:
         self._warehouse, self._clock, self.collecting = warehouse, clock, collecting
 
     def health(self) -> list[SourceHealth]:
-        """One per source that is defined or that events came from at run time, ordered by source.
-
-        Raises
-        ------
-        DefinitionError
-            With the problems of all definitions of sources.
-        """
+        """One per source that is defined or that events came from at run time, ordered by source."""
         spool, now = self.sources.spool, self._clock.now()
-        definitions = self.sources.definitions.all()
+        definitions, wrong = self.sources.definitions.each()
         accounts = {one.source: one for one in spool.accounts(self.tenant)}
         known = {row["source"]: row for row in spool.sources.all(self.tenant)}
         lags = {row["source"]: row for row in source_lags(self._warehouse, self.tenant, now).to_dicts()}
         changed = drifts(spool.state, self.tenant)
         collecting = self.collecting()
         found = []
-        for name in sorted({*definitions, *accounts, *known}):
+        for name in sorted({*definitions, *wrong, *accounts, *known}):
             account, state, lag = accounts.get(name, Account(name)), known.get(name, {}), lags.get(name, {})
             heard = max(filter(None, (account.last_seen_at, state.get("last_delivery_at"))), default=None)
             silent_s = max((now - heard).total_seconds(), 0.0) if heard is not None else None
             definition = definitions.get(name)
             standing, why = _standing(definition, account, state, lag, silent_s, collecting.get(name))
+            if name in wrong:
+                standing, why = "waiting", f"its definition is wrong: {wrong[name]}"
             found.append(
                 SourceHealth(
                     name,

@@ -101,6 +101,9 @@ def test_how_a_source_stands(desk: Desk, tmp_path: Path) -> None:
     assert (document["received"], document["quarantined"], document["bad_share"]) == (23, 2, 2 / 23)
     desk.write("sources", "web", {"pack": "shop", "collect": {"kind": "otlp"}, "off": True})
     assert standing(asked)[0] == "off"
+    desk.write("sources", "odd", {"pack": "shop", "collect": {"kind": "pigeon"}})
+    assert asked.one("odd").standing == "waiting"
+    assert "collect" in asked.one("odd").why
     with pytest.raises(NotFound, match="no source 'nobody'"):
         asked.one("nobody")
 

@@ -87,6 +87,7 @@ def create_app(
     app.state.machine_clock = machine_clock or SystemClock()
     app.state.sources, app.state.source_rates = sources, SourceRates(app.state.machine_clock)
     app.state.hook_verifiers = HookVerifiers(sources, app.state.machine_clock)
+    app.state.hooks = None  # belongs to the event loop that it is first used in
     app.state.audited, app.state.desk = audited, desk
     app.state.source_work = source_work
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive

@@ -39,6 +39,9 @@ class _Newest:
     def take(self, deliveries: Sequence[Delivery], place: str | None = None) -> Outcome:
         return self._sources.inlet(self._source).take(deliveries, place)
 
+    def take_each(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        return self._sources.inlet(self._source).take_each(deliveries)
+
     def place(self) -> str:
         return self._sources.inlet(self._source).place()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -173,6 +174,7 @@ def _run(
             scenes=scenes,
         )
         mounted(app)
+        _settle_garbage()
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -188,6 +190,14 @@ def _run(
         demo = isinstance(workspace.clock, DemoClock)
         with announced(home, Service(_reachable(url, host), token, os.getpid(), settings.tenant, demo)):
             server.run(sockets=[listener])
+
+
+def _settle_garbage() -> None:
+    """What is there by now stays until the end: it need not be looked through again and again for what is not used any
+    more, which takes a third of the time of the thread that answers requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @contextmanager

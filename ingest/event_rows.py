@@ -78,6 +78,10 @@ class EventRows:
         self._objects: list[tuple[Any, ...]] = []
         self._links: list[tuple[Any, ...]] = []
 
+    def count(self) -> int:
+        """Events that were added."""
+        return len(self._kept)
+
     def add(self, event: Event) -> None:
         """`Unfit` where it cannot be kept; then nothing of it is."""
         if not self._source:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ingest.event_rows import Sent
-from ingest.spool_beside import Besides, Offer, forget, keep, recognise, unreleased
+from ingest.spool_beside import Besides, Offer, forget, keep, recognise, recognised, unreleased
 from ingest.spool_payload import written
 from ingest.spool_sources import SpoolSources
 from ingest.spool_tables import ENTRIES, LOADERS, TOTALS, make_tables
@@ -102,18 +102,33 @@ class Spool:
         StateUnavailable
             The database does not answer. The events may have been kept all the same: send them again.
         """
-        payloads = [written(part) for part in parts]
+        (receipt,) = self.accept_all(tenant, [(parts, besides)])
+        return receipt
+
+    def accept_all(self, tenant: str, requests: Sequence[tuple[Sequence[Sent], Besides | None]]) -> list[str]:
+        """As `accept`, several of them in one transaction; their receipts. The error of the first that is not kept is
+        raised: it is not known then what became of the others."""
+        made = [(parts, [written(part) for part in parts], besides) for parts, besides in requests]
         with self._queued:
-            offer = Offer(tenant, self._next_receipt(), parts, payloads, self._clock.now(), besides)
-            self._queue.append(offer)
-        with self._turn:  # whoever was here before has perhaps written this one too
-            if not offer.done:
+            now = self._clock.now()
+            offers = [Offer(tenant, self._next_receipt(), *one[:2], now, one[2]) for one in made]
+            self._queue += offers
+        with self._turn:  # whoever was here before has perhaps written these too
+            if not all(offer.done for offer in offers):
                 with self._queued:
                     group, self._queue = self._queue, []
                 self._write(group)
-        if offer.error is not None:
-            raise type(offer.error)(str(offer.error)) from offer.error
-        return "" if offer.repeated else offer.receipt
+        for offer in offers:
+            if offer.error is not None:
+                raise type(offer.error)(str(offer.error)) from offer.error
+        return ["" if offer.repeated else offer.receipt for offer in offers]
+
+    def known(self, tenant: str, source: str, digests: Sequence[str]) -> set[str]:
+        """Those ids of deliveries of a source that were taken before."""
+        if not digests:
+            return set()
+        with self._state.reading() as connection:
+            return recognised(connection, tenant, source, digests)
 
     def _next_receipt(self) -> str:
         """Microseconds and chance, so that receipts of all processes are in about the order of acceptance."""

@@ -91,13 +91,18 @@ def recognise(connection: Connection, tenant: str, group: Sequence[Offer]) -> No
             by_source.setdefault(offer.besides.source, []).append(offer)
     for source, offers in by_source.items():
         asked = sorted({one for offer in offers if offer.besides for one in offer.besides.unique_ids})
-        known = _found(connection, RECOGNISING, asked, {"tenant": tenant, "source": source})
+        known = recognised(connection, tenant, source, asked)
         for offer in offers:
             if offer.besides is None:
                 continue
             ids = set(offer.besides.unique_ids)
             offer.repeated = len(offer.besides.unique_ids) == offer.besides.deliveries and ids <= known
             known |= ids
+
+
+def recognised(connection: Connection, tenant: str, source: str, digests: Sequence[str]) -> set[str]:
+    """Those ids of deliveries of a source that were taken before."""
+    return _found(connection, RECOGNISING, digests, {"tenant": tenant, "source": source})
 
 
 def keep(connection: Connection, tenant: str, group: Sequence[Offer]) -> None:

@@ -37,6 +37,9 @@ class RememberingInlet:
             accepted = len(deliveries) - len(repeated) - len(wrong)
             return Outcome(len(deliveries), accepted, len(wrong), len(repeated), reasons=tuple(wrong[:20]))
 
+    def take_each(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        return [self.take([one]) for one in deliveries]
+
     def place(self) -> str:
         return ""
 

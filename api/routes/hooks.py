@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from api.errors import problems
+from api.gathering import Gatherer
 from api.hook_verifiers import HookVerifiers
 from api.sources_door import COUNTS, admitted, counts
-from ingest.sources.delivery import Delivery, Outcome
+from ingest.raw_headers import Headers
+from ingest.sources.delivery import Delivery, Inlet, Outcome
 from ingest.webhooks.verifying import refusal
 from kernel.clock import Clock
 from kernel.errors import NotFound
 
-AT_ONCE = 32
-"""Requests that are verified and taken side by side; those that are committed together are among them."""
+AT_ONCE, MOST = 2, 500
+"""Batches of requests side by side, one of which is written to disk while the next is read; and requests of each."""
 
 router = APIRouter(prefix="/api/v1", tags=["loading"])
-_taking = ThreadPoolExecutor(AT_ONCE, "hooks")  # a hop to it costs half of what anyio's costs, and these are many
 
 
 @router.post(
@@ -54,22 +56,54 @@ async def described(source: str, request: Request) -> JSONResponse:
 async def hook(request: Request) -> JSONResponse:
     """Take a webhook for the source of its address. FastAPI's own way to a function costs a sixth of such a request, so
     `serve` goes past it."""
-    source: str = request.path_params["source"]
-    body = await request.body()
-    headers = request.scope["headers"]
-    verifiers: HookVerifiers = request.app.state.hook_verifiers
-    clock: Clock = request.app.state.machine_clock
+    state = request.app.state
+    if state.hooks is None:
+        state.hooks = Gatherer(
+            partial(_taken, state.hook_verifiers, state.machine_clock), "hooks", at_once=AT_ONCE, most=MOST
+        )
+    hooks: Gatherer[Sent, Outcome] = state.hooks
+    sent = Sent(request, request.path_params["source"], request.scope["headers"], await request.body())
+    return JSONResponse(counts(await hooks.of(sent)), 202)
 
-    def taken() -> Outcome:
-        found = verifiers.of(source).verified(headers, body, clock.now())
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request, as it came."""
+
+    request: Request
+    source: str
+    headers: Headers
+    body: bytes
+
+
+def _taken(verifiers: HookVerifiers, clock: Clock, sent: Sequence[Sent]) -> list[Outcome | Exception]:
+    """What became of requests, in their order: those of a source are kept together. What is wrong with one is told to
+    its sender alone."""
+    found: list[Outcome | Exception | None] = [None] * len(sent)
+    kept: dict[Inlet, list[tuple[int, Delivery]]] = {}
+    for number, one in enumerate(sent):
         try:
-            inlet = admitted(request, source, "webhook")
-        except NotFound:  # switched off since
-            raise refusal() from None
-        delivery = Delivery(body, f"hooks/{found.unique_id}", found.headers, found.unique_id)
-        return inlet.take([delivery])
+            inlet, delivery = _verified(verifiers, clock, one)
+            kept.setdefault(inlet, []).append((number, delivery))
+        except Exception as error:
+            found[number] = error
+    for inlet, some in kept.items():
+        try:
+            outcomes: Sequence[Outcome | Exception] = inlet.take_each([delivery for _, delivery in some])
+        except Exception as error:
+            outcomes = [error] * len(some)
+        for (number, _), outcome in zip(some, outcomes, strict=True):
+            found[number] = outcome
+    return [one for one in found if one is not None]
 
-    return JSONResponse(counts(await asyncio.get_running_loop().run_in_executor(_taking, taken)), 202)
+
+def _verified(verifiers: HookVerifiers, clock: Clock, sent: Sent) -> tuple[Inlet, Delivery]:
+    known = verifiers.of(sent.source).verified(sent.headers, sent.body, clock.now())
+    try:
+        inlet = admitted(sent.request, sent.source, "webhook")
+    except NotFound:  # switched off since
+        raise refusal() from None
+    return inlet, Delivery(sent.body, f"hooks/{known.unique_id}", known.headers, known.unique_id)
 
 
 def serve(app: FastAPI) -> None:

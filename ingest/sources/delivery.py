@@ -67,6 +67,10 @@ class Inlet(Protocol):
         """
         ...
 
+    def take_each(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """As `take`, all in one transaction, and what became of each."""
+        ...
+
     def place(self) -> str:
         """What the last `take` that named a place named, also before a restart; "" where none did."""
         ...

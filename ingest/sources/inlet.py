@@ -71,6 +71,44 @@ class SourceInlet:
         reasons = tuple(one.reason for one in sent.refused[:SHOWN])
         return Outcome(sent.received, good, bad, 0, ignored, reasons)
 
+    def take_each(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        ids = [_digest(one.unique_id) if one.unique_id else "" for one in deliveries]
+        known = self._spool.known(self._tenant, self.source, [one for one in ids if one])
+        now = self._clock.now()
+        rows, again = EventRows(self.source, now), EventRows(self.source, now)
+        outcomes, passed, passed_again = [], 0, 0
+        fresh: list[str] = []
+        repeated: list[str] = []
+        for delivery, digest in zip(deliveries, ids, strict=True):
+            old = bool(digest) and digest in known
+            into = again if old else rows
+            before = into.count(), len(into.refused)
+            ignored = self._map(into, delivery)
+            good, bad = into.count() - before[0], len(into.refused) - before[1]
+            reasons = tuple(one.reason for one in into.refused[before[1] :][:SHOWN])
+            if old:
+                repeated.append(digest)
+                passed_again += ignored
+                outcomes.append(Outcome(received=good + bad, repeated=good + bad))
+            else:
+                fresh += [digest] if digest else []
+                known.add(digest)
+                passed += ignored
+                outcomes.append(Outcome(good + bad, good, bad, 0, ignored, reasons))
+        requests = []
+        for made, count, names, ignored in (
+            (rows, len(deliveries) - len(repeated), fresh, passed),
+            (again, len(repeated), repeated, passed_again),
+        ):
+            if count:
+                sent = made.sent()
+                parts = [sent] if sent.received else []
+                requests.append((parts, Besides(self.source, count, ignored, names)))
+        self._spool.accept_all(self._tenant, requests)
+        self._accepted()
+        self._share.passed(rows.count(), len(rows.refused))
+        return outcomes
+
     def place(self) -> str:
         return self._spool.sources.place(self._tenant, self.source)
 
@@ -83,20 +121,22 @@ class SourceInlet:
         return self._rows([delivery])[0]
 
     def _rows(self, deliveries: Iterable[Delivery]) -> tuple[EventRows, int]:
-        rows, ignored, index = EventRows(self.source, self._clock.now()), 0, 0
-        for delivery in deliveries:
-            for record in _records(delivery, self._mapper.pack.decode):
-                mapped = self._mapper.mapped(record, delivery)
-                if mapped.ignored:
-                    ignored += 1
-                    continue
-                reason = mapped.unfit or self._add(rows, mapped.events, record)
-                if reason:
-                    rows.refused.append(self._refused(index, record, delivery, reason))
-                elif self._noticed is not None:
-                    self._noticed(mapped.rule, record.body)
-                index += 1
-        return rows, ignored
+        rows = EventRows(self.source, self._clock.now())
+        return rows, sum(self._map(rows, delivery) for delivery in deliveries)
+
+    def _map(self, rows: EventRows, delivery: Delivery) -> int:
+        """Add the events of a delivery, and what none can be made of; how many records its pack passes over."""
+        ignored = 0
+        for record in _records(delivery, self._mapper.pack.decode):
+            mapped = self._mapper.mapped(record, delivery)
+            if mapped.ignored:
+                ignored += 1
+                continue
+            if reason := mapped.unfit or self._add(rows, mapped.events, record):
+                rows.refused.append(self._refused(rows.count() + len(rows.refused), record, delivery, reason))
+            elif self._noticed is not None:
+                self._noticed(mapped.rule, record.body)
+        return ignored
 
     def _add(self, rows: EventRows, events: list[Event], record: Record) -> str:
         """Add the events of a record, all or none; why none."""

@@ -246,19 +246,20 @@ def test_verifiers_that_are_kept_are_bounded_and_made_for_their_settings(door: D
         verifiers.of("github")
 
 
-def test_requests_that_wait_together_are_taken_side_by_side(
+def test_requests_that_wait_together_are_taken_together(
     app: FastAPI, door: Door, own_clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that they share a commit: none waits for the answer to another."""
-    together = threading.Barrier(8)
+    """So that they share a commit: what comes while others are worked on is the next batch."""
+    waiting, sizes = threading.Event(), list[int]()
     inlet = door.at("github")
-    real = inlet.take
+    real = inlet.take_each
 
-    def take(deliveries: Any, place: str | None = None) -> Any:
-        together.wait(timeout=30)
-        return real(deliveries, place)
+    def take_each(deliveries: Any) -> Any:
+        sizes.append(len(deliveries))
+        waiting.wait(timeout=30)
+        return real(deliveries)
 
-    monkeypatch.setattr(inlet, "take", take)
+    monkeypatch.setattr(inlet, "take_each", take_each)
 
     async def asked() -> list[int]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
@@ -270,6 +271,13 @@ def test_requests_that_wait_together_are_taken_side_by_side(
                 )
                 for number in range(8)
             ]
-            return [answer.status_code for answer in await asyncio.gather(*sent)]
+            answers = asyncio.gather(*sent)
+            hooks = None
+            while hooks is None or len(hooks._waiting) < 6:  # two are worked on, each by itself
+                await asyncio.sleep(0.01)
+                hooks = app.state.hooks
+            waiting.set()
+            return [answer.status_code for answer in await answers]
 
     assert asyncio.run(asked()) == [202] * 8
+    assert sizes == [1, 1, 6]

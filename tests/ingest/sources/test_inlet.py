@@ -89,6 +89,29 @@ def test_a_delivery_is_known_again_by_the_id_of_its_sender(everywhere: Desk, own
     assert [name for name, _ in desk.told()] == ["e-1", "e-2"]
 
 
+def test_deliveries_taken_together_are_told_apart(everywhere: Desk) -> None:
+    """Each has its own outcome, and what is repeated among them is there once."""
+    desk, one, bad = everywhere, order(1), delivery({}, "x", topic="refunds")
+
+    def named(given: Delivery, name: str) -> Delivery:
+        return Delivery(given.body, given.key, given.headers, name)
+
+    def told(*given: Delivery) -> list[tuple[int, int, int, int]]:
+        return [(o.accepted, o.quarantined, o.repeated, o.ignored) for o in desk.inlet.take_each(given)]
+
+    first, second, ping = named(one, "d-1"), named(bad, "d-2"), delivery({}, topic="ping")
+    assert told(first, second, first, order(2), ping) == [
+        (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (1, 0, 0, 0), (0, 0, 0, 1),
+    ]  # fmt: skip
+    assert told(second, named(order(3), "d-3"), first) == [(0, 0, 1, 0), (1, 0, 0, 0), (0, 0, 1, 0)]
+    assert told(second) == [(0, 0, 1, 0)]
+    assert told() == []
+    desk.live.drain()
+    assert desk.account() == (8, 3, 4, 1, 0, 0)
+    (state,) = desk.spool.sources.all(desk.tenant)
+    assert (state["deliveries"], state["ignored"]) == (9, 1)
+
+
 def test_the_events_of_a_record_are_kept_together_or_not_at_all(desk: Desk) -> None:
     spans = {"spans": [{"a": "A", "t": 5}, {"a": "B" * 501, "t": 6}]}
     found = desk.inlet.take([delivery(spans, topic="spans", event_id="e")])

@@ -98,6 +98,10 @@ def _sent_per_second(section: Section, _: Results) -> float | None:
     return _own(section, "http_queryable", lambda figure: section.log["events"] / figure.wall_s)
 
 
+def _hooks_per_second(section: Section, _: Results) -> float | None:
+    return _own(section, "hooks", lambda figure: section.log["events"] // 10 / figure.wall_s)
+
+
 def _waited(task: str, limit: float) -> Goal:
     what = f"{task}: at most {limit:g} s"
     return Goal(what, "ingest", SENT, limit, False, lambda found, _: _own(found, task, lambda figure: figure.wall_s))
@@ -166,6 +170,8 @@ GOALS: tuple[Goal, ...] = (
     _times_faster("ingest", SENT, "http_queryable", "pydantic", 1.5),
     _waited("http_ack_p99", 0.15),
     _waited("http_visible_p99", 5),
+    Goal("hooks: at least 1,500 signed webhooks per second", "ingest", SENT, 1_500, True, _hooks_per_second),
+    _waited("hook_ack_p99", 0.05),
     _waited("http_ready", 2),
     Goal(
         "http_queryable: at most 1.5 GiB",

@@ -172,6 +172,7 @@ class Run:
         """Events over HTTP to an empty home: ours and the peer in turns, then until it is ready, and the stages."""
         plan, events = self._plan, self._plan.live_events
         ways = [("gembascope", "http"), ("pydantic", "http"), ("gembascope", "ready"), ("gembascope", "stages")]
+        ways.append(("gembascope", "hooks"))
         for turn in range(plan.rounds):
             for engine, task in ways:
                 with tempfile.TemporaryDirectory(dir=plan.folder) as home:

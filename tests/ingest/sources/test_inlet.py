@@ -117,6 +117,15 @@ def test_the_events_of_a_record_are_kept_together_or_not_at_all(desk: Desk) -> N
     found = desk.inlet.take([delivery(spans, topic="spans", event_id="e")])
     assert (found.accepted, found.quarantined) == (0, 1)
     assert "length <= 500" in found.reasons[0]
+    rule = {"objects": [{"type": {"is": "order"}, "id": "body.id", "attributes": {"n": {"is": 1}}}]}
+    first = rule | {"id": "body.id", "activity": {"is": "A"}, "occurred_at": "body.good"}
+    second = rule | {"id": "body.id", "activity": {"is": "B"}, "occurred_at": "body.bad"}
+    desk.write("mappings", "two", {**RULES, "rules": [{"name": "both", "events": [first, second]}]})
+    desk.write("sources", "two", {"pack": "two", "collect": {"kind": "cloudevents"}})
+    found = desk.sources.inlet("two").take([delivery({"id": "x", "good": "2026-03-02T10:16:00Z", "bad": "noon"})])
+    assert (found.accepted, found.quarantined) == (0, 1)
+    desk.live.drain()
+    assert desk.told() == []
 
 
 def test_what_is_mended_leaves_the_quarantine_once(everywhere: Desk) -> None:

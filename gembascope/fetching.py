@@ -18,6 +18,7 @@ from ingest.sources.leases import StateLeases, make_lease_tables
 from ingest.sources.registry import Sources
 from kernel.addresses import host_and_port, plain_host
 from kernel.clock import SystemClock
+from kernel.egress import Egress
 from kernel.errors import GembascopeError, SettingsError
 from kernel.settings import Settings
 
@@ -51,6 +52,7 @@ class Fetching:
 
     def __init__(self, sources: Sources, settings: Settings, *, alone: bool) -> None:
         self._sources, self._settings = sources, settings
+        self._egress = Egress(settings.egress_hosts)
         self._clock = SystemClock()  # of leases and pauses, whatever that of business says
         self._running: dict[str, tuple[SourceDefinition, Supervisor]] = {}
         self._refused: dict[str, str] = {}
@@ -83,7 +85,7 @@ class Fetching:
         try:
             self._check(definition)
             keys = StateKeys(self._sources.spool.state, self._sources.tenant, name)
-            collector = make_collector(definition.collect, self._sources.secrets, keys)
+            collector = make_collector(definition.collect, self._sources.secrets, keys, self._egress)
         except GembascopeError as error:
             self._refused[name] = str(error)
             log.warning("source %s: %s", name, error)

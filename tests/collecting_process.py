@@ -9,13 +9,16 @@ from pathlib import Path
 from inlets import FileInlet
 
 from ingest.collectors.making import COLLECTOR_SETTINGS, make_collector
+from kernel.egress import Egress
 from kernel.secrets import Secrets
 
 
 def main(settings: str, kept: str, expected: str, kill: str, at: str) -> None:
     inlet = FileInlet(Path(kept), kill, int(at))
     inlet.expected = int(expected)
-    collector = make_collector(COLLECTOR_SETTINGS.validate_json(settings), Secrets(Path("."), {"GUEST": "guest"}))
+    found = COLLECTOR_SETTINGS.validate_json(settings)
+    egress = Egress(getattr(found, "reaches", ()))
+    collector = make_collector(found, Secrets(Path("."), {"GUEST": "guest"}), egress=egress)
     collector.run(inlet, inlet.stopping)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.collectors.broker_settings import KafkaSettings, NatsSettings, RabbitMqSettings
+from ingest.collectors.engine_settings import CamundaSettings, N8nSettings, TemporalSettings
 from ingest.collectors.polled_settings import FolderSettings, SqlSettings
 from ingest.mappings.pack import MappingPacks, Personal
 from ingest.webhooks.settings import WebhookSettings
@@ -26,7 +27,16 @@ class Pushed(_Model):
 
 
 Collect = Annotated[
-    Pushed | WebhookSettings | RabbitMqSettings | KafkaSettings | NatsSettings | SqlSettings | FolderSettings,
+    Pushed
+    | WebhookSettings
+    | RabbitMqSettings
+    | KafkaSettings
+    | NatsSettings
+    | SqlSettings
+    | FolderSettings
+    | N8nSettings
+    | CamundaSettings
+    | TemporalSettings,
     Field(discriminator="kind"),
 ]
 PUSHED = frozenset({"webhook", "cloudevents", "otlp"})

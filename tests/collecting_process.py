@@ -9,16 +9,13 @@ from pathlib import Path
 from inlets import FileInlet
 
 from ingest.collectors.making import COLLECTOR_SETTINGS, make_collector
-from kernel.egress import Egress
 from kernel.secrets import Secrets
 
 
 def main(settings: str, kept: str, expected: str, kill: str, at: str) -> None:
     inlet = FileInlet(Path(kept), kill, int(at))
     inlet.expected = int(expected)
-    found = COLLECTOR_SETTINGS.validate_json(settings)
-    egress = Egress(getattr(found, "reaches", ()))
-    collector = make_collector(found, Secrets(Path("."), {"GUEST": "guest"}), egress=egress)
+    collector = make_collector(COLLECTOR_SETTINGS.validate_json(settings), Secrets(Path("."), {"GUEST": "guest"}))
     collector.run(inlet, inlet.stopping)
 
 

@@ -40,6 +40,7 @@ class Camunda:
 
     kind = "camunda-instance"
     lags = True
+    ascending = True
 
     def __init__(self, settings: CamundaSettings, secrets: Secrets, egress: Egress, clock: Clock | None = None) -> None:
         self._settings, self.notes, clock = settings, Notes(), clock or SystemClock()
@@ -63,17 +64,18 @@ class Camunda:
             wanted["processDefinitionId"] = {"$in": list(self._settings.processes)}
         if self._settings.tenant:
             wanted["tenantId"] = self._settings.tenant
-        found = self._search("process-instances", wanted, ("startDate", "processInstanceKey"), PAGE_BYTES)
-        if found is None:
-            raise CollectorError(f"{self._http.host} has no REST API (v2) of Camunda 8")
-        for one in found:
-            yield self._told(one, "")
+        try:
+            for one in self._search("process-instances", wanted, ("startDate", "processInstanceKey")):
+                yield self._told(one, "")
+        except _NoSearch:
+            raise CollectorError(f"{self._http.host} has no REST API (v2) of Camunda 8") from None
 
     def _told(self, given: Any, version: str) -> Execution:
         key = _key(given, "processInstanceKey")
         if not key:
             raise Unanswered(f"{self._http.host} tells of an instance without a key")
-        return Execution(key, moment(given.get("startDate")), version, given.get("state") not in (None, "ACTIVE"))
+        ended = given.get("state") not in (None, "ACTIVE")
+        return Execution(key, moment(given.get("startDate")), version, ended, moment(given.get("endDate")))
 
     def fetch(self, name: str, version: str) -> Fetched | None:
         instance = self._http.get(f"/v2/process-instances/{quote(name, safe='')}", {}, PAGE_BYTES)
@@ -86,7 +88,7 @@ class Camunda:
         left = most - len(instance[1])
         try:
             for part, (search, key) in PARTS.items():
-                document[part] = self._search(search, {"processInstanceKey": name}, (key,), left) or []
+                document[part] = self._found(search, {"processInstanceKey": name}, (key,), left)
                 left -= len(json.dumps(document[part]))
             if self._settings.variables:
                 document["variables"] = self._variables(name, left)
@@ -103,7 +105,7 @@ class Camunda:
         """Those asked for, of the instance itself; what the cluster cuts short is left out."""
         wanted = {"processInstanceKey": name, "scopeKey": name, "name": {"$in": list(self._settings.variables)}}
         found: dict[str, Any] = {}
-        for one in self._search("variables", wanted, ("name",), left) or []:
+        for one in self._found("variables", wanted, ("name",), left):
             if isinstance(one, dict) and one.get("name") in self._settings.variables and not one.get("isTruncated"):
                 try:
                     found[one["name"]] = json.loads(one["value"])
@@ -111,35 +113,43 @@ class Camunda:
                     continue  # it is no JSON, and so none that could be used
         return found
 
-    def _search(self, what: str, wanted: Mapping[str, Any], by: tuple[str, ...], most: int) -> list[Any] | None:
-        """All that is found; None where there is no such search.
+    def _found(self, what: str, wanted: Mapping[str, Any], by: tuple[str, ...], most: int) -> list[Any]:
+        """All that is found; nothing where there is no such search."""
+        try:
+            return list(self._search(what, wanted, by, most))
+        except _NoSearch:
+            return []
+
+    def _search(
+        self, what: str, wanted: Mapping[str, Any], by: tuple[str, ...], most: int | None = None
+    ) -> Iterator[Any]:
+        """What is found, page by page.
 
         Raises
         ------
         TooLarge
-            It has more than so many bytes, or `most` is used up.
+            It has more than `most` bytes.
+        _NoSearch
+            The cluster has none of this kind.
         """
-        path, size, there = f"/v2/{what}/search", 0, True
+        path, size = f"/v2/{what}/search", 0
         sort = [{"field": name, "order": "ASC"} for name in by]
 
         def ask(mark: str) -> tuple[list[Any], str]:
-            nonlocal size, there
+            nonlocal size
             page: dict[str, Any] = {"limit": self._settings.page} | (json.loads(mark) if mark else {})
-            body = {"filter": wanted, "sort": sort, "page": page}
-            answered = self._http.post(path, body, PAGE_BYTES)
+            try:
+                answered = self._http.post(path, {"filter": wanted, "sort": sort, "page": page}, PAGE_BYTES)
+            except Refused as error:
+                raise Refused(f"{error} when asked for {what}") from None
             if answered is None:
-                there = False
-                return [], ""
+                raise _NoSearch(what)
             size += len(answered[1])
-            if what != "process-instances" and size > max(most, 0) + PAGE_BYTES // 8:
+            if most is not None and size > most:
                 raise TooLarge("it is larger than is read")
             return self._page(answered[0])
 
-        try:
-            found = list(paged(ask))
-        except Refused as error:
-            raise Refused(f"{error} when asked for {what}") from None
-        return found if there else None
+        yield from paged(ask)
 
     def _page(self, answered: dict[str, Any]) -> tuple[list[Any], str]:
         items, page = answered.get("items"), answered.get("page")
@@ -152,6 +162,10 @@ class Camunda:
         if isinstance(last := page.get("lastSortValues"), list) and last:
             return items, json.dumps({"searchAfter": last})
         return items, ""
+
+
+class _NoSearch(Exception):
+    """The cluster has no search of this kind."""
 
 
 def _key(given: Any, name: str) -> str:

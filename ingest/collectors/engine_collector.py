@@ -18,7 +18,7 @@ from datetime import datetime, timedelta, timezone
 from threading import Event
 from typing import Protocol
 
-from ingest.collectors.engine_http import Busy, Unanswered
+from ingest.collectors.engine_http import Busy, Refused, TooLarge, Unanswered
 from ingest.collectors.engine_place import Known, Place, loaded
 from ingest.collectors.engine_settings import CamundaSettings, N8nSettings, TemporalSettings
 from ingest.collectors.notes import Notes
@@ -41,6 +41,7 @@ class Execution:
     started: datetime | None
     version: str
     ended: bool
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class Engine(Protocol):
     """Header `kind` of its deliveries."""
     lags: bool
     """Whether parts of what it tells of an execution may appear after its end: then it has ended once nothing changed
-    from one look to the next."""
+    from one look to the next, or when its end is as long ago as the overlap."""
+    ascending: bool
+    """Whether it lists the oldest start first."""
     notes: Notes
 
     def depends(self) -> str:
@@ -106,8 +109,9 @@ class EngineCollector:
         self._of = hashlib.blake2b(engine.depends().encode(), digest_size=16).hexdigest()
         self._place, self._batch = Place(), _Batch()
         self._not_before = 0.0
-        self._held = False
-        self._failed = 0
+        self._failed = self._polls = 0
+        self._looked: dict[str, int] = {}
+        """In which poll executions were last looked at."""
 
     def run(self, inlet: Inlet, stopping: Event) -> None:
         """Poll until `stopping` is set; see `Collector.run`."""
@@ -123,44 +127,63 @@ class EngineCollector:
             stopping.wait(self.settings.poll_s)
 
     def _loaded(self, inlet: Inlet) -> Place:
-        place = loaded(inlet.place(), self._of)
+        text = inlet.place()
+        place = loaded(text, self._of)
         if place is None:
             self.notes.set("settings", "what is collected is another than before: from its beginning")
             place = Place()
         if place.begin is None:
             back = timedelta(seconds=self.settings.look_back_s)
             place.begin = self.settings.since or self._clock.now() - back
-        # What has ended is remembered also where it is too much for the place; all of it was taken.
-        ended = {name: one for name, one in self._place.known.items() if not one.open}
-        place.known = ended | place.known
+        if text and (mine := self._place).begin is not None:
+            # What is remembered here was taken too, and is more than what goes into a place.
+            place.known = mine.known | place.known
+            place.mark = max((mark for mark in (mine.mark, place.mark) if mark is not None), default=None)
         return place
 
     def poll(self, inlet: Inlet, stopping: Event) -> None:
         """Hand over what is new or changed, or up to where it is stopped."""
-        self._batch, self._held, self._failed = _Batch(), False, 0
-        listed = self._listed(stopping)
+        self._batch, self._failed = _Batch(), 0
+        self._looked = {name: turn for name, turn in self._looked.items() if name in self._place.known}
+        self._polls += 1
         unread: list[str] = []
-        for one in listed:
-            if stopping.is_set():
-                return self._hand_over(inlet)
-            self._listed_one(one, unread, inlet)
-        looked = {one.id for one in listed}
-        for name in self._place.opened():
+        for name in self._due(self._listed(stopping), unread, inlet, stopping):
             if stopping.is_set():
                 break
-            if name not in looked:
-                self._fetch(name, self._place.known[name], unread, inlet)
+            self._fetch(name, self._place.known[name], unread, inlet)
         self._hand_over(inlet)
         self._place.forget(self.settings.overlap_s)
         self._tell(unread)
+
+    def _due(self, listed: list[Execution], unread: list[str], inlet: Inlet, stopping: Event) -> Iterator[str]:
+        """Fetch what is new of a listing; then all that is to be looked at again. It comes after what is new, and first
+        what was not looked at for longest: an engine that only answers so often is read to the end all the same."""
+        unchanged, changed = set[str](), set[str]()
+        for one in listed:
+            if stopping.is_set():
+                return
+            known = self._place.known.get(one.id)
+            if known is None:
+                self._fetch(one.id, Known(self._started(one), "", open=True), unread, inlet)
+            elif one.version and one.version == known.version and not self.engine.lags:
+                unchanged.add(one.id)
+            elif one.version and one.version != known.version:
+                changed.add(one.id)
+            self._batch.mark = max(self._started(one), self._batch.mark or self._started(one))
+        self._hand_over(inlet)
+        due = (changed | set(self._place.opened())) - unchanged
+        due = {name for name in due if self._looked.get(name) != self._polls}
+        yield from sorted(due, key=lambda name: (self._looked.get(name, 0), name))
 
     def _tell(self, unread: list[str]) -> None:
         if unread:
             self.notes.set("unread", f"{len(unread)} executions cannot be read, the first is {unread[0][:100]}")
         else:
             self.notes.drop("unread")
-        if self._held:
-            self.notes.set("open", f"more than {self.settings.most_open:,} executions have not ended: raise most_open")
+        if (opened := len(self._place.opened())) > (most := self.settings.most_open):
+            self.notes.set(
+                "open", f"{opened:,} executions have not ended, of which {most:,} (most_open) are remembered"
+            )
         else:
             self.notes.drop("open")
 
@@ -179,6 +202,8 @@ class EngineCollector:
             if (before := found.get(one.id)) is not None and before != one:
                 one = Execution(one.id, one.started or before.started, "", False)  # it changed while it was listed
             found[one.id] = one
+            if self.engine.ascending and len(found) >= MOST_LISTED:
+                break
             if len(found) >= 2 * MOST_LISTED:
                 found = {one.id: one for one in self._oldest(found)}
         return self._oldest(found)
@@ -191,37 +216,32 @@ class EngineCollector:
         now = self._clock.now()
         return now if one.started is None else min(one.started, now)
 
-    def _listed_one(self, one: Execution, unread: list[str], inlet: Inlet) -> None:
-        known = self._place.known.get(one.id)
-        settled = known is not None and not known.open and (not one.version or one.version == known.version)
-        same = known is not None and one.version != "" and one.version == known.version
-        if not settled and not (same and not self.engine.lags):
-            self._fetch(one.id, known or Known(self._started(one), "", open=True), unread, inlet)
-        if not self._held:
-            self._batch.mark = max(self._started(one), self._batch.mark or self._started(one))
-
     # Documents -----------------------------------------------------------------------------------------------
 
     def _fetch(self, name: str, known: Known, unread: list[str], inlet: Inlet) -> None:
+        self._looked[name] = self._polls
         try:
             found = self.engine.fetch(name, known.version)
-        except Unanswered as error:
+        except (Unanswered, Refused, TooLarge) as error:
             unread.append(name)
             self._failed += 1
             if self._failed >= MOST_FAILED:
                 self._hand_over(inlet)
                 raise CollectorError(str(error)) from None
-            self._remember(name, Known(known.started, known.version, open=True))
+            self._batch.changes[name] = Known(known.started, known.version, open=True)
             return
+        except CollectorError:  # what was fetched before it is not fetched again: an engine may only answer so often
+            self._hand_over(inlet)
+            raise
         self._failed = 0
         if found is None:  # it was deleted, or is kept no longer
             self._batch.changes[name] = None
             return
         one = found.execution
-        ended = one.ended and (not self.engine.lags or one.version == known.version)
+        ended = one.ended and (not self.engine.lags or one.version == known.version or self._is_long_over(one))
         if found.body is not None:
             self._add(name, found)
-        self._remember(name, Known(known.started, one.version, open=not ended))
+        self._batch.changes[name] = Known(known.started, one.version, open=not ended)
         if len(self._batch.deliveries) >= self.settings.batch or self._batch.size >= self.settings.batch_bytes:
             self._hand_over(inlet)
 
@@ -236,26 +256,16 @@ class EngineCollector:
         if found.note:
             self.notes.set(name, found.note)
 
-    def _remember(self, name: str, known: Known) -> None:
-        """Where too much is open the mark stays where it is, and what started since is listed again."""
-        place, batch = self._place, self._batch
-        there = place.known.get(name)
-        if known.open and not (there and there.open) and name not in batch.changes:
-            opened = sum(one.open for one in place.known.values())
-            opened += sum(
-                one is not None and one.open and name not in place.known for name, one in batch.changes.items()
-            )
-            if opened >= self.settings.most_open:
-                self._held = True
-                return
-        batch.changes[name] = known
+    def _is_long_over(self, one: Execution) -> bool:
+        overlap = timedelta(seconds=self.settings.overlap_s)
+        return one.ended_at is not None and one.ended_at < self._clock.now() - overlap
 
     def _hand_over(self, inlet: Inlet) -> None:
         """What was fetched, with the place that follows it."""
         batch, self._batch = self._batch, _Batch()
         following = self._place.following(batch.changes, batch.mark)
         if batch.deliveries:
-            inlet.take(batch.deliveries, following.dumped(self._of))
+            inlet.take(batch.deliveries, following.dumped(self._of, self.settings.most_open))
         self._place = following
 
 

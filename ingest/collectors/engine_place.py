@@ -52,19 +52,25 @@ class Place:
         least = self.least(overlap_s)
         self.known = {name: one for name, one in self.known.items() if one.open or one.started >= least}
 
-    def dumped(self, of: str) -> str:
-        """`of`: what of the settings the place depends on."""
-        ended = {name: one for name, one in self.known.items() if not one.open}
+    def dumped(self, of: str, most_open: int) -> str:
+        """`of`: what of the settings the place depends on. Where more are open than `most_open` the oldest are kept,
+        and the mark is no later than the start of the first other one: it is listed again."""
+        opened = self.opened()
+        mark = self.mark
+        if len(opened) > most_open and mark is not None:
+            mark = min(mark, self.known[opened[most_open]].started)
+        ended = [name for name, one in self.known.items() if not one.open]
         found = {
             "of": of,
             "begin": _text(self.begin),
-            "mark": _text(self.mark),
-            "open": {name: [_text(one.started), one.version] for name, one in self.known.items() if one.open},
-            "ended": {name: [_text(one.started), one.version] for name, one in ended.items()}
-            if len(ended) <= SEEN_KEPT
-            else {},
+            "mark": _text(mark),
+            "open": self._texts(opened[:most_open]),
+            "ended": self._texts(ended if len(ended) <= SEEN_KEPT else []),
         }
         return json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+
+    def _texts(self, names: list[str]) -> dict[str, list[str | None]]:
+        return {name: [_text(self.known[name].started), self.known[name].version] for name in names}
 
 
 def loaded(text: str, of: str) -> Place | None:

@@ -58,7 +58,10 @@ class _Polled(BaseModel):
     batch: int = Field(default=50, ge=1, le=1_000, description="Most documents handed over at once.")
     batch_bytes: int = Field(default=16 << 20, ge=1, le=256 << 20, description="About the most bytes handed over.")
     most_open: int = Field(
-        default=5_000, ge=1, le=50_000, description="Most executions that have not ended and are remembered."
+        default=5_000,
+        ge=1,
+        le=50_000,
+        description="Most executions that have not ended and are kept over a restart; others are read again.",
     )
     most_document_bytes: int = Field(default=8 << 20, ge=1_000, le=64 << 20, description="Largest document, bytes.")
     timeout_s: float = Field(default=30, ge=0.1, le=600, description="Longest time of one request, seconds.")

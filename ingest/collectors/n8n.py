@@ -33,6 +33,7 @@ class N8n:
 
     kind = "n8n-execution"
     lags = False
+    ascending = False
 
     def __init__(self, settings: N8nSettings, secrets: Secrets, egress: Egress, clock: Clock | None = None) -> None:
         self._settings, self.notes = settings, Notes()

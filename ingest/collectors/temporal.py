@@ -36,6 +36,7 @@ class Temporal:
 
     kind = "temporal-history"
     lags = False
+    ascending = False
 
     def __init__(
         self, settings: TemporalSettings, secrets: Secrets, egress: Egress, clock: Clock | None = None

@@ -11,14 +11,14 @@ from collecting import SECRETS
 from loopback import certificate
 from pydantic import BaseModel, ValidationError
 
-from ingest.collectors import broker_settings, polled_settings
+from ingest.collectors import broker_settings, engine_settings, polled_settings
 from ingest.collectors.making import COLLECTOR_SETTINGS, make_collector
 from ingest.collectors.tls import Tls
 from kernel.errors import SettingsError
 
 MODELS = [
     found
-    for module in (broker_settings, polled_settings)
+    for module in (broker_settings, polled_settings, engine_settings)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, BaseModel) and found is not BaseModel
 ]
@@ -31,7 +31,12 @@ GOOD: list[dict[str, Any]] = [
     SQL | {"dialect": "postgresql"},
     SQL | {"dialect": "mysql", "password": "env:GUEST", "tls": {}},
     {"kind": "folder", "path": "in", "pattern": "*.csv", "per": "row"},
+    {"kind": "n8n", "url": "https://n8n.example", "api_key": "env:GUEST", "workflow": "w1"},
+    {"kind": "camunda", "url": "https://camunda.example:8443/c/1", "user": "u", "password": "env:GUEST"},
+    {"kind": "temporal", "url": "http://temporal:7243", "namespace": "shop", "since": "2026-03-01T00:00:00Z"},
 ]
+
+OAUTH = {"token_url": "https://t.example", "client_id": "c", "client_secret": "env:S"}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -46,7 +51,7 @@ def test_a_collector_is_made_of_its_settings_and_connects_to_nothing(settings: d
     found = COLLECTOR_SETTINGS.validate_python(settings)
     collector = make_collector(found, SECRETS)
     assert COLLECTOR_SETTINGS.validate_json(COLLECTOR_SETTINGS.dump_json(found)) == found
-    assert getattr(collector, "alone") == (settings["kind"] in ("sql", "folder"))  # noqa: B009
+    assert getattr(collector, "alone") == (settings["kind"] not in ("rabbitmq", "kafka", "nats"))  # noqa: B009
     with pytest.raises(ValidationError):
         COLLECTOR_SETTINGS.validate_python(settings | {"password_": "x"})
 
@@ -77,3 +82,42 @@ def test_tls_verifies_always_and_refuses_files_that_are_none(tmp_path: Path) -> 
             Tls(ca_file=tmp_path / name).context()
     with pytest.raises(ValidationError, match="go together"):
         Tls(key_file=tmp_path / "mq.example.pem")
+
+
+@pytest.mark.parametrize(
+    ("url", "reaches"),
+    [
+        ("https://n8n.example", "n8n.example:443"),
+        ("http://n8n.example/base/", "n8n.example:80"),
+        ("https://[::1]:5678", "[::1]:5678"),
+    ],
+)
+def test_what_an_engine_is_reached_by(url: str, reaches: str) -> None:
+    found = COLLECTOR_SETTINGS.validate_python({"kind": "n8n", "url": url, "api_key": "env:K"})
+    assert found.reaches == (reaches,)
+    assert not found.url.endswith("/")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "ftp://n8n.example"},
+        {"url": "https://user:pw@n8n.example"},
+        {"url": "https://n8n.example/?key=1"},
+        {"url": "https://n8n.example/#x"},
+        {"url": "https://n8n.example:0"},
+        {"url": "https:///api/v1"},
+        {"url": "https://n8n.example/a b"},
+        {"url": "https://n8n.example:99999"},
+        {"since": "2026-03-01T00:00:00"},
+        {"user": "u"},
+        {"user": "u", "password": "env:P", "oauth": {"token_url": "https://t.example", "client_id": "c"}},
+        {"oauth": {"token_url": "https://t.example", "client_id": "c", "client_secret": "hunter2"}},
+        {"user": "u", "password": "env:P", "oauth": OAUTH},
+    ],
+)
+def test_settings_of_an_engine_that_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        COLLECTOR_SETTINGS.validate_python({"kind": "camunda", "url": "https://c.example", **changes})
+    assert "hunter2" not in str(refused.value)
+    assert "user:pw" not in str(refused.value)

@@ -19,6 +19,7 @@ import msgspec
 from ingest.event_array import pieces
 from ingest.event_form import MAX_EVENTS
 from ingest.mappings.edifact import messages
+from ingest.mappings.engines.camunda import instance
 from ingest.mappings.engines.n8n import execution
 from ingest.mappings.engines.temporal import history
 from ingest.mappings.pack import Decode
@@ -68,6 +69,12 @@ def _temporal_history(delivery: Delivery, decode: Decode) -> Iterator[Record]:
     """A document of one execution, as `engines` makes it."""
     found = _json_record(delivery.body)
     yield replace(found, body=history(found.body, delivery.key))
+
+
+def _camunda_instance(delivery: Delivery, decode: Decode) -> Iterator[Record]:
+    """A document of one process instance, as `engines` makes it."""
+    found = _json_record(delivery.body)
+    yield replace(found, body=instance(found.body))
 
 
 def _json_record(raw: bytes) -> Record:
@@ -225,4 +232,5 @@ DECODERS: Mapping[str, Callable[[Delivery, Decode], Iterator[Record]]] = {
     "text": _text,
     "n8n_execution": _n8n_execution,
     "temporal_history": _temporal_history,
+    "camunda_instance": _camunda_instance,
 }

@@ -157,11 +157,20 @@ class Decode(_Model):
     """How a delivery is taken apart into records."""
 
     format: Literal[
-        "json", "json_array", "json_lines", "table", "journal", "edifact", "text", "n8n_execution", "temporal_history"
+        "json",
+        "json_array",
+        "json_lines",
+        "table",
+        "journal",
+        "edifact",
+        "text",
+        "n8n_execution",
+        "temporal_history",
+        "camunda_instance",
     ] = Field(
         default="json",
-        description="json (one record), json_array, json_lines, table, journal, edifact, text, n8n_execution or "
-        "temporal_history.",
+        description="json (one record), json_array, json_lines, table, journal, edifact, text, n8n_execution, "
+        "temporal_history or camunda_instance.",
     )
     encoding: Literal["utf-8", "utf-8-sig", "latin-1", "cp1252"] = Field(default="utf-8", description="Of text.")
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="Between the fields of a line.")

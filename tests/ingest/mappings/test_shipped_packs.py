@@ -44,7 +44,7 @@ def test_a_shipped_pack_keeps_its_contract(name: str, clock: Clock) -> None:
 
 
 def test_every_system_of_the_simulator_has_a_pack() -> None:
-    assert {*PACKS.values(), "sim-plain", "n8n", "temporal", "cloudevents", "opentelemetry"} == set(NAMES)
+    assert {*PACKS.values(), "sim-plain", "n8n", "temporal", "camunda", "cloudevents", "opentelemetry"} == set(NAMES)
     assert {path.name for path in SHIPPED.iterdir() if path.is_dir()} == set(NAMES)
 
 

@@ -248,8 +248,8 @@ class FakeCamunda(FakeEngine):
             return None
         moment = self.clock.now() - timedelta(seconds=self.lags_s[what])
         if rest != "search":
-            run = self.runs[int(rest) - 2**51]
-            return self._instance(run, moment) if run.at(moment) else None
+            one = self.runs.get(int(rest) - 2**51)
+            return self._instance(one, moment) if one is not None and one.at(moment) else None
         wanted, page = given["filter"], given["page"]
         if what == "process-instances":
             since = wanted["startDate"]["$gte"]
@@ -259,7 +259,7 @@ class FakeCamunda(FakeEngine):
             run = self.runs[int(wanted["processInstanceKey"]) - 2**51]
             mine = run.at(moment)
             items = self._parts(what, run, *mine) if mine else []
-        by = [one["field"] for one in given["sort"]]
+        by, total = [one["field"] for one in given["sort"]], len(items)
         items.sort(key=lambda one: [one[name] for name in by])
         if after := page.get("after"):
             last = json.loads(base64.b64decode(after))
@@ -268,7 +268,7 @@ class FakeCamunda(FakeEngine):
         cursor = None
         if items:
             cursor = base64.b64encode(json.dumps([items[-1][name] for name in by]).encode()).decode()
-        return {"items": items, "page": {"totalItems": len(items), "endCursor": cursor}}
+        return {"items": items, "page": {"totalItems": total, "endCursor": cursor}}
 
     def _instance(self, run: Run, moment: datetime) -> dict[str, Any]:
         found = {"processInstanceKey": self.name(run), "processDefinitionId": "refund"}

@@ -25,6 +25,8 @@ from kernel.egress import Egress
 from kernel.secrets import Secrets
 
 PAGE_BYTES = 8 << 20
+MOST_COUNTED = 10_000
+"""As far as clusters count what they find."""
 PARTS = {
     "elementInstances": ("element-instances", "elementInstanceKey"),
     "incidents": ("incidents", "incidentKey"),
@@ -132,11 +134,11 @@ class Camunda:
         _NoSearch
             The cluster has none of this kind.
         """
-        path, size = f"/v2/{what}/search", 0
+        path, size, count = f"/v2/{what}/search", 0, 0
         sort = [{"field": name, "order": "ASC"} for name in by]
 
         def ask(mark: str) -> tuple[list[Any], str]:
-            nonlocal size
+            nonlocal size, count
             page: dict[str, Any] = {"limit": self._settings.page} | (json.loads(mark) if mark else {})
             try:
                 answered = self._http.post(path, {"filter": wanted, "sort": sort, "page": page}, PAGE_BYTES)
@@ -147,7 +149,9 @@ class Camunda:
             size += len(answered[1])
             if most is not None and size > most:
                 raise TooLarge("it is larger than is read")
-            return self._page(answered[0])
+            items, mark = self._page(answered[0])
+            count += len(items)
+            return items, "" if _is_all(answered[0]["page"], count) else mark
 
         yield from paged(ask)
 
@@ -162,6 +166,15 @@ class Camunda:
         if isinstance(last := page.get("lastSortValues"), list) and last:
             return items, json.dumps({"searchAfter": last})
         return items, ""
+
+
+def _is_all(page: dict[str, Any], count: int) -> bool:
+    """Whether so many are all that there are; what is counted no further is said to be more, or is as much as is
+    counted. A page that is not full says nothing: a cluster may give out less than is asked for."""
+    total = page.get("totalItems")
+    if not isinstance(total, int) or isinstance(total, bool) or page.get("hasMoreTotalItems"):
+        return False
+    return total <= count < MOST_COUNTED
 
 
 class _NoSearch(Exception):

@@ -109,7 +109,7 @@ class EngineCollector:
         self._of = hashlib.blake2b(engine.depends().encode(), digest_size=16).hexdigest()
         self._place, self._batch = Place(), _Batch()
         self._not_before = 0.0
-        self._failed = self._polls = 0
+        self._failed = self._polls = self._gone = 0
         self._looked: dict[str, int] = {}
         """In which poll executions were last looked at."""
 
@@ -235,6 +235,8 @@ class EngineCollector:
             raise
         self._failed = 0
         if found is None:  # it was deleted, or is kept no longer
+            self._gone += known.open
+            self.notes.set("gone", f"{self._gone:,} executions were there no more before their end was seen")
             self._batch.changes[name] = None
             return
         one = found.execution

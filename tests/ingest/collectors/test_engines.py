@@ -276,6 +276,19 @@ def test_one_that_cannot_be_read_keeps_no_other_and_is_not_forgotten(kind: str) 
     assert newest(inlet) == wanted(fake)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_that_vanishes_before_its_end_is_told_of(kind: str) -> None:
+    fake, inlet = started(kind, 2, "waiting"), MemoryInlet()
+    collector = made(kind, fake)
+    run(collector, inlet)
+    del fake.runs[1]
+    fake.go_on(fake.runs[2], "ended")
+    fake.pass_time(10)
+    run(collector, inlet)
+    assert "1 executions were there no more" in collector.notes.all()[0]
+    assert newest(inlet)[f"executions/{fake.name(fake.runs[2])}"] == fake.document(fake.runs[2])
+
+
 def test_how_far_back_it_looks_at_first_and_that_a_start_in_time_to_come_moves_nothing() -> None:
     fake, inlet = FakeN8n(), MemoryInlet()
     fake.start(state="ended")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -18,6 +19,9 @@ from ingest.spool import Account
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.warehouse import Warehouse, load_query
+
+ROOM = str(Path(__file__).parent)
+"""Beside which `sql` lies, with the files of all modules of ingest."""
 
 FAILING_SHARE = 0.05
 """Bad events of a source beyond which it is called failing."""
@@ -195,7 +199,7 @@ class SourceDesk:
         return told
 
     def _stored(self) -> Iterable[dict[str, Any]]:
-        return self._warehouse.query(load_query(__file__, "stored_by_source"), {"tenant": self.tenant}).to_dicts()
+        return self._warehouse.query(load_query(ROOM, "stored_by_source"), {"tenant": self.tenant}).to_dicts()
 
 
 def _standing(

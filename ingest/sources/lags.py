@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
 from kernel.events import COUNT, INSTANT, TEXT
 from kernel.warehouse import Warehouse, load_query
+
+ROOM = str(Path(__file__).parent)
+"""Beside which `sql` lies, with the files of all modules of ingest."""
 
 SECONDS = pl.Float64()
 LEARNED_OVER = timedelta(days=28)
@@ -45,7 +49,7 @@ def source_lags(
         "since": now - LEARNED_OVER,
         "by_store": int(by_store),
     }
-    found = warehouse.query(load_query(__file__, "source_lags"), scope)
+    found = warehouse.query(load_query(ROOM, "source_lags"), scope)
     lags, gaps = pl.col("lags_s"), pl.col("gaps_s")
     return found.select(
         "source",

@@ -67,13 +67,13 @@ def hold(
 ) -> None:
     """Hold packs against their fixtures: what was recorded has to become the same events. Exits with 1 where it does
     not, or where a rule is proven by no fixture."""
-    from ingest.mappings.contract import test_pack
+    from ingest.mappings.contract import prove
 
     settings = load_settings(home=home, tenant=tenant)
     contracts: list[Contract] = []
     for name in pack or _names(settings.home.expanduser(), settings.tenant):
         path, found = _found(name, settings.home.expanduser(), settings.tenant)
-        contracts.append(test_pack(found, path, SystemClock()))
+        contracts.append(prove(found, path, SystemClock()))
     kept = all(one.kept for one in contracts)
     if json:
         print_json(

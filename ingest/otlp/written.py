@@ -9,7 +9,7 @@ import base64
 from typing import Any, TypeVar
 
 import msgspec
-from google.protobuf import json_format  # type: ignore[import-untyped]
+from google.protobuf import json_format
 from msgspec import Raw, Struct
 
 from ingest.event_form import Unfit

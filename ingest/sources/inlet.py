@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ingest.event_form import Event, Refused, Unfit
-from ingest.event_rows import EventRows
+from ingest.event_rows import EventRows, Sent
 from ingest.event_values import NUL, check_texts
 from ingest.mappings.decoding import Record, records
 from ingest.mappings.mapper import Mapper
@@ -22,6 +23,7 @@ from kernel.clock import Clock
 from kernel.errors import UnreadableFile
 
 SHOWN = 20
+COUNTED = ("received", "accepted", "quarantined", "repeated", "ignored")
 
 
 class SourceInlet:
@@ -55,23 +57,21 @@ class SourceInlet:
     def take(self, deliveries: Sequence[Delivery], place: str | None = None) -> Outcome:
         if self._stops and (why := self._spool.sources.stopped(self._tenant, self.source)):
             raise SourceStopped(f"the source {self.source} was stopped: {why}")
-        rows, ignored = self._rows(deliveries)
-        sent = rows.sent()
-        ids = [_digest(one.unique_id) for one in deliveries if one.unique_id]
-        besides = Besides(self.source, len(deliveries), ignored, ids, place)
-        receipt = self._spool.accept(self._tenant, [sent] if sent.received else [], besides)
-        if not receipt:
-            return Outcome(received=sent.received, repeated=sent.received)
-        self._accepted()
-        good, bad = sent.accepted, len(sent.refused)
-        if self._share.passed(good, bad) and self._stops:
-            self._spool.sources.stop(
-                self._tenant, self.source, f"{self._share} were bad, the last one because: {sent.refused[-1].reason}"
-            )
-        reasons = tuple(one.reason for one in sent.refused[:SHOWN])
-        return Outcome(sent.received, good, bad, 0, ignored, reasons)
+        outcomes, last = self._keep(deliveries, place)
+        sums = {name: sum(getattr(one, name) for one in outcomes) for name in COUNTED}
+        total = Outcome(**sums, reasons=tuple(reason for one in outcomes for reason in one.reasons)[:SHOWN])
+        if self._share.passed(total.accepted, total.quarantined) and self._stops:
+            self._spool.sources.stop(self._tenant, self.source, f"{self._share} were bad, the last one because: {last}")
+        return total
 
     def take_each(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        outcomes, _ = self._keep(deliveries, None)
+        self._share.passed(sum(one.accepted for one in outcomes), sum(one.quarantined for one in outcomes))
+        return outcomes
+
+    def _keep(self, deliveries: Sequence[Delivery], place: str | None) -> tuple[list[Outcome], str]:
+        """What became of each delivery, all in one transaction; and why the last record that was bad was. One that was
+        there before is counted as repeated, whatever it comes with."""
         ids = [_digest(one.unique_id) if one.unique_id else "" for one in deliveries]
         known = self._spool.known(self._tenant, self.source, [one for one in ids if one])
         now = self._clock.now()
@@ -95,7 +95,7 @@ class SourceInlet:
                 known.add(digest)
                 passed += ignored
                 outcomes.append(Outcome(good + bad, good, bad, 0, ignored, reasons))
-        requests = []
+        requests: list[tuple[list[Sent], Besides]] = []
         for made, count, names, ignored in (
             (rows, len(deliveries) - len(repeated), fresh, passed),
             (again, len(repeated), repeated, passed_again),
@@ -104,10 +104,12 @@ class SourceInlet:
                 sent = made.sent()
                 parts = [sent] if sent.received else []
                 requests.append((parts, Besides(self.source, count, ignored, names)))
+        if place is not None:  # with what may yet be refused: else it would tell of more than was kept
+            parts, besides = requests.pop(0) if requests else ([], Besides(self.source))
+            requests.insert(0, (parts, replace(besides, place=place)))
         self._spool.accept_all(self._tenant, requests)
         self._accepted()
-        self._share.passed(rows.count(), len(rows.refused))
-        return outcomes
+        return outcomes, rows.refused[-1].reason if rows.refused else ""
 
     def place(self) -> str:
         return self._spool.sources.place(self._tenant, self.source)
@@ -118,11 +120,9 @@ class SourceInlet:
 
     def events(self, delivery: Delivery) -> EventRows:
         """What a delivery becomes, without keeping it."""
-        return self._rows([delivery])[0]
-
-    def _rows(self, deliveries: Iterable[Delivery]) -> tuple[EventRows, int]:
         rows = EventRows(self.source, self._clock.now())
-        return rows, sum(self._map(rows, delivery) for delivery in deliveries)
+        self._map(rows, delivery)
+        return rows
 
     def _map(self, rows: EventRows, delivery: Delivery) -> int:
         """Add the events of a delivery, and what none can be made of; how many records its pack passes over."""

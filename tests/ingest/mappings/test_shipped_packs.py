@@ -12,7 +12,7 @@ from native_deliveries import PACKS, deliveries
 
 from ingest.event_rows import EventRows
 from ingest.events_json import read_events
-from ingest.mappings.contract import fixtures, test_pack
+from ingest.mappings.contract import fixtures, prove
 from ingest.mappings.decoding import records
 from ingest.mappings.mapper import Mapper
 from ingest.mappings.pack import SHIPPED, MappingPack
@@ -36,7 +36,7 @@ Frames = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_pack_keeps_its_contract(name: str, clock: Clock) -> None:
     path = SHIPPED / f"{name}.yaml"
-    found = test_pack(read_definition(path, MappingPack), path, clock)
+    found = prove(read_definition(path, MappingPack), path, clock)
     assert [one.differences for one in found.verdicts if one.differences] == []
     assert (found.pack, found.unproven, found.kept) == (name, [], True)
     assert all(one.events and not one.quarantined for one in found.verdicts)

@@ -108,9 +108,10 @@ class Tokens:
         token, lasts_s = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
             raise CollectorError(f"{urlsplit(oauth.token_url).netloc} gave no token")
-        plain = isinstance(lasts_s, int | float) and not isinstance(lasts_s, bool)
+        if not isinstance(lasts_s, int | float) or isinstance(lasts_s, bool):
+            lasts_s = 60.0
         self._token = token
-        self._until = time.monotonic() + max(0.0, (float(lasts_s) if plain else 60.0) - EARLY_S)  # type: ignore[arg-type]
+        self._until = time.monotonic() + max(0.0, lasts_s - EARLY_S)
 
 
 class EngineHttp:

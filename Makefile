@@ -33,7 +33,7 @@ test: setup
 	$(FOR_TESTS) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # The tests of the warehouse, and of what is asked of it, once more over ClickHouse's HTTP protocol.
-OVER_HTTP := tests/kernel/test_warehouse.py tests/ingest/test_store.py tests/ingest/test_bad_input.py \
+OVER_HTTP := tests/kernel/test_warehouse.py tests/ingest/test_store.py tests/ingest/test_two_loaders.py tests/ingest/test_bad_input.py \
 	tests/ingest/test_overlapping_exports.py tests/mining/test_projection.py tests/mining/test_projection_law.py \
 	tests/mining/test_filters.py tests/mining/test_answers_against_reference.py
 

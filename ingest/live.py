@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -40,6 +41,8 @@ GATHERED, LONGEST_GATHERING_S = 3.0, 1.0
 that come one by one would else be loaded one by one, all the time."""
 TELL_AFTER_S = 1.0
 """How long a backlog is loaded before those who wait for it are told."""
+SWEEP = timedelta(minutes=1)
+"""How often steps are looked for that another process has begun and not finished: the paths of cases wait for them."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 DATA_CODES = frozenset({6, 26, 27, 32, 38, 41, 53, 69, 70, 72, 117, 128, 131, 190, 321, 349, 407, 691})
 """ClickHouse's codes for data that it does not take. Any other error is of the warehouse, and passes."""
@@ -93,7 +96,7 @@ class LiveIngest:
         self.spool = spool
         self._on_loaded = tuple(on_loaded)
         self._store = EventStore(warehouse, clock)
-        self._repaired = False
+        self._swept_at: datetime | None = None
         self._untold: set[str] | None = None  # object types; None: any
         self._untold_steps = True
         self._telling = False
@@ -202,7 +205,7 @@ class LiveIngest:
             try:
                 loaded, leads = self._load_all()
             except BaseException:
-                self._repaired = False  # the step that failed is finished before the next
+                self._swept_at = None  # what was interrupted is finished before the next step
                 raise
             if leads:
                 self._telling = True
@@ -213,9 +216,10 @@ class LiveIngest:
         """Load what waits: how many events, and whether this process is the one that loads."""
         loaded, since = 0, self._clock.now()
         while self.spool.lead(self._tenant, alone=self._alone):
-            if not self._repaired:
+            since_swept = self._clock.now() - self._swept_at if self._swept_at is not None else SWEEP
+            if not timedelta() <= since_swept < SWEEP:  # the clock may have been set back
                 self._repair()
-                self._repaired = True
+                self._swept_at = self._clock.now()
             taken = self.spool.take(self._tenant)
             if taken is None:
                 return loaded, True
@@ -227,8 +231,8 @@ class LiveIngest:
                 since = self._clock.now()
         return loaded, False
 
-    def _repair(self) -> None:
-        if self._store.repair(self._tenant):
+    def _repair(self, step: str = "") -> None:
+        if self._store.repair(self._tenant, step):
             self._untold = None  # what was left may be of another load
 
     # One step ------------------------------------------------------------------------------------------------
@@ -236,7 +240,11 @@ class LiveIngest:
     def _load(self, taken: Taken) -> None:
         waiting = together(taken.entries)
         origin = Origin(self._tenant, taken.source, taken.step, "live")
+        if taken.again:
+            self._repair(taken.step)
         stored, conflicts, poison = self._stored(origin, waiting)
+        if taken.again:  # another process may have begun it only now, after it had stood still
+            self._repair(taken.step)
         pieces = [
             Rejected(f"request {receipt}, event {one.index}", one.reason, one.raw, one.key, one.headers)
             for receipt, one in waiting.refused
@@ -277,7 +285,7 @@ class LiveIngest:
         except (InputError, WarehouseError) as error:
             if isinstance(error, WarehouseError) and error.code not in DATA_CODES:
                 raise
-            self._repair()
+            self._repair(origin.load_id)
             if count == 1:
                 return 0, 0, [_poison(waiting.events, str(error))]
         half = count // 2

@@ -135,7 +135,7 @@ class Load:
         """
         request = self._request
         batches, report = self._open(self.kind)
-        self._repaired = self._store.repair(request.tenant) > 0
+        self._repaired = self._store.repair(request.tenant, report.load_id) > 0
         if self._finished_before(report):
             return report
         self._record(report, "running")

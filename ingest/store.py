@@ -6,6 +6,7 @@ the same rows offered again add nothing. The mark comes last: what a batch witho
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +23,8 @@ from kernel.warehouse import Query, Warehouse, load_query, parquet
 __all__ = ["EventStore", "Origin", "Stored"]
 
 NAMES_AT_ONCE = 2_000
+INTERRUPTED = timedelta(minutes=2)
+"""How long ago a step was begun that is taken for interrupted, where another process may have begun it."""
 
 
 def _sql(name: str) -> Query:
@@ -36,6 +39,21 @@ class Stored:
     conflicts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A batch that is being stored, and by whom: each who begins or repairs one has a number of its own. Statements for
+    one that another has taken over store nothing (`held_batch` in the schema)."""
+
+    origin: Origin
+    batch: int
+    holder: int
+
+    def scope(self, *, newest: bool = False) -> dict[str, Any]:
+        """What the statements of the batch are told. `newest`: a later batch of the same load takes it over too."""
+        load_id = self.origin.load_id if newest else ""
+        return {"tenant": self.origin.tenant, "batch": self.batch, "holder": self.holder, "load_id": load_id}
+
+
 class EventStore:
     """The writing side of the event tables. One step at a time per process."""
 
@@ -43,17 +61,26 @@ class EventStore:
         self._warehouse, self._clock = warehouse, clock
         self._known_names: dict[tuple[str, str], set[str]] = {}
 
-    def repair(self, tenant: str) -> int:
-        """Finish the steps that were interrupted; how many there were."""
+    def repair(self, tenant: str, load_id: str = "") -> int:
+        """Finish the steps that were interrupted; how many there were. Where other processes may be storing steps, the
+        open ones of the load, and any that was begun more than INTERRUPTED ago. One that goes on all the same stores
+        nothing more."""
         with self._warehouse.writing():  # of two that repair at once, the second finds nothing to do
-            stale = {"before": self._clock.now() - timedelta(days=1)}
+            now = self._clock.now()
+            stale = {"before": now - timedelta(days=1)}
             for name in self._warehouse.read_for_write(_sql("abandoned_incoming"), stale)["name"]:
                 self._warehouse.command(_sql("end_incoming"), {"table": name})
-            open_batches = self._warehouse.read_for_write(_sql("open_batches"), {"tenant": tenant})
+            scope = {
+                "tenant": tenant,
+                "load_id": load_id,
+                "before": now - INTERRUPTED,
+                "all": int(self._warehouse.is_alone),
+            }
+            open_batches = self._warehouse.read_for_write(_sql("open_batches"), scope)
             for row in open_batches.to_dicts():
-                batch = row["batch"]
-                self._warehouse.delete(_sql("clear_event_objects"), {"tenant": tenant, "batch": batch})
-                self._relate(Origin(tenant, row["source"], row["load_id"]), batch)
+                held = self._begun(Origin(tenant, row["source"], row["load_id"]), row["batch"])
+                self._warehouse.delete(_sql("clear_event_objects"), held.scope())
+                self._relate(held)
         return open_batches.height
 
     def store(
@@ -83,15 +110,14 @@ class EventStore:
         """
         with self._warehouse.writing():
             self._store_names(origin.tenant, step.names)
-            batch = self._next_batch()
-            self._mark(origin, batch, state=0)
+            held = self._begun(origin, self._next_batch())
             if not step.objects.is_empty():
                 renamed = step.objects.rename({"type": "object_type", "id": "object_id"})
-                self._append("object_attributes", origin, batch, renamed)
+                self._append("object_attributes", held, renamed)
             if not step.links.is_empty():
-                self._append("object_links", origin, batch, step.links)
-            alone = step.rows > 0 and self._store_events(origin, batch, step, own)
-            stored = self._marked(origin, batch, step.rows, 0) if alone else self._relate(origin, batch)
+                self._append("object_links", held, step.links)
+            alone = step.rows > 0 and self._store_events(held, step, own)
+            stored = self._marked(held, step.rows, 0) if alone else self._relate(held)
             self._warehouse.release_memory()
             return stored
 
@@ -111,11 +137,11 @@ class EventStore:
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
 
-    def _store_events(self, origin: Origin, batch: int, step: Step, own: int | None) -> bool:
+    def _store_events(self, held: Held, step: Step, own: int | None) -> bool:
         """Store what is not stored yet, and see that it is. Whether all of it was new and no other copy counts: then
         its relations are stored too."""
-        table = f"incoming_{uuid4().hex}"
-        scope: dict[str, Any] = {"table": table, "tenant": origin.tenant, "batch": batch}
+        table, origin = f"incoming_{uuid4().hex}", held.origin
+        scope = held.scope(newest=True) | {"table": table}
         self._warehouse.command(_sql("begin_incoming"), {"table": table})
         try:
             self._warehouse.insert_parquet(table, step.events, step.columns)
@@ -136,7 +162,10 @@ class EventStore:
         finally:
             self._warehouse.command(_sql("end_incoming"), {"table": table})
         if missing:
-            raise WarehouseError(f"{missing} events of a load step are not in the warehouse after their insert")
+            raise WarehouseError(
+                f"{missing} events of a load step are not in the warehouse after their insert; another process may "
+                "have taken the step over"
+            )
         return alone
 
     def _held(self, origin: Origin) -> int:
@@ -161,22 +190,22 @@ class EventStore:
                 self._warehouse.command(_sql("store_names"), scope)
             known.update(fresh)
 
-    def _append(self, table: str, origin: Origin, batch: int, frame: pl.DataFrame) -> None:
-        columns = {"tenant": origin.tenant, "source": origin.source}
+    def _append(self, table: str, held: Held, frame: pl.DataFrame) -> None:
+        columns = {"tenant": held.origin.tenant, "source": held.origin.source}
         frame = frame.with_columns(  # rows may name their source themselves
             *(pl.lit(value).alias(name) for name, value in columns.items() if name not in frame.columns),
-            pl.lit(batch, dtype=pl.UInt64).alias("batch"),
+            pl.lit(held.batch, dtype=pl.UInt64).alias("batch"),
         )
         if "changed_at" in frame.columns:
             epoch = pl.lit(0).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
             frame = frame.with_columns(pl.col("changed_at").fill_null(epoch))
         self._warehouse.insert_parquet(table, parquet(frame))
 
-    def _relate(self, origin: Origin, batch: int) -> Stored:
+    def _relate(self, held: Held) -> Stored:
         """Everything that follows from the stored events of a batch, and its mark."""
-        scope: dict[str, Any] = {"tenant": origin.tenant, "batch": batch}
+        scope = held.scope()
         outcome = self._warehouse.read_for_write(_sql("batch_outcome"), scope).row(0, named=True)
-        here = scope | {"table": "events", "held_batch": batch, "contested": outcome["contested"]}
+        here = scope | {"table": "events", "held_batch": held.batch, "contested": outcome["contested"]}
         if outcome["contested"] or outcome["repeated"]:
             if outcome["contested"]:
                 self._warehouse.delete(_sql("clear_losing_relations"), scope)
@@ -184,23 +213,19 @@ class EventStore:
         elif outcome["stored"]:
             self._warehouse.command(_sql("store_event_objects"), here)
         self._warehouse.command(_sql("store_touched_objects"), here)
-        return self._marked(origin, batch, outcome["stored"], outcome["conflicts"])
+        return self._marked(held, outcome["stored"], outcome["conflicts"])
 
-    def _marked(self, origin: Origin, batch: int, stored: int, conflicts: int) -> Stored:
-        self._mark(origin, batch, state=1, stored=stored, conflicts=conflicts)
+    def _begun(self, origin: Origin, batch: int) -> Held:
+        """Record a batch as begun, or as in these hands from now on."""
+        held = Held(origin, batch, secrets.randbits(63))
+        self._mark(held, state=0)
+        return held
+
+    def _marked(self, held: Held, stored: int, conflicts: int) -> Stored:
+        self._mark(held, state=1, stored=stored, conflicts=conflicts)
         return Stored(stored, conflicts)
 
-    def _mark(self, origin: Origin, batch: int, *, state: int, stored: int = 0, conflicts: int = 0) -> None:
-        self._warehouse.command(
-            _sql("mark_batch"),
-            {
-                "tenant": origin.tenant,
-                "batch": batch,
-                "state": state,
-                "load_id": origin.load_id,
-                "source": origin.source,
-                "stored": stored,
-                "conflicts": conflicts,
-                "stored_at": self._clock.now(),
-            },
-        )
+    def _mark(self, held: Held, *, state: int, stored: int = 0, conflicts: int = 0) -> None:
+        more = {"state": state, "stored": stored, "conflicts": conflicts, "stored_at": self._clock.now()}
+        named = {"load_id": held.origin.load_id, "source": held.origin.source}
+        self._warehouse.command(_sql("mark_batch"), held.scope() | named | more)

@@ -201,6 +201,11 @@ class Warehouse:
                 settings={"insert_deduplication_token": uuid4().hex},
             )
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process can have it open: the embedded one."""
+        return self._lock_file is not None
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold all writes of this process: for a sequence that must not interleave."""

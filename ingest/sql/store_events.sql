@@ -1,6 +1,8 @@
 -- Store the events of this step that are not stored yet. A copy with other content is kept beside the first, and so is
 -- an equal copy with a lower sequence: which copy counts must not depend on which came first.
--- Parameters: table, tenant, batch, mode, ingested_at, known (as known_events.sql; 0 saves the search for copies).
+-- Nothing is stored for a step that is held no longer (held_batch).
+-- Parameters: table, tenant, batch, holder, load_id, mode, ingested_at, known (as known_events.sql; 0 saves the search for
+-- copies).
 INSERT INTO events
 (
     tenant, source, event_id, content_hash, revision, source_event_id, activity, lifecycle, occurred_at, order_at,
@@ -22,4 +24,10 @@ LEFT JOIN
         AND event_id IN (SELECT event_id FROM {table:Identifier})
     GROUP BY event_id, content_hash, revision
 ) AS held USING (event_id, content_hash, revision)
-WHERE held.stored = 0 OR fresh.sequence < held.least
+WHERE (held.stored = 0 OR fresh.sequence < held.least)
+    AND (
+        SELECT held
+        FROM
+        held_batch(
+            tenant = {tenant:String}, batch = {batch:UInt64}, holder = {holder:UInt64}, load_id = {load_id:String})
+    )

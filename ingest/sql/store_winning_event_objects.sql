@@ -1,5 +1,6 @@
 -- As store_event_objects.sql for batches in which an event names an object twice or is stored with other content too:
--- of each event the winning copy, which is the highest revision, then the smallest content_hash. Parameters: tenant, batch.
+-- of each event the winning copy, which is the highest revision, then the smallest content_hash.
+-- None for a step that is held no longer (held_batch). Parameters: tenant, batch, holder, load_id.
 INSERT INTO event_objects
 (
     tenant, object_type, object_id, order_at, source, sequence, event_id, activity, lifecycle, occurred_at, precision,
@@ -21,3 +22,10 @@ FROM
     LIMIT 1 BY source, event_id
 )
 ARRAY JOIN arrayDistinct(arrayMap(o -> (toString(o.type), o.id), objects)) AS reference
+WHERE
+(
+    SELECT held
+    FROM
+    held_batch(
+        tenant = {tenant:String}, batch = {batch:UInt64}, holder = {holder:UInt64}, load_id = {load_id:String})
+)

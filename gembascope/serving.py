@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -25,6 +26,7 @@ from dashboards.cache import Reader
 from dashboards.scenes import Scene
 from dashboards.warming import warmed
 from gembascope.background import Background, working
+from gembascope.opening import Opening, made_beside
 from gembascope.operations import Operations, operations
 from gembascope.service import Service, announced, instance_of
 from gembascope.sourcing import sourcing
@@ -53,12 +55,16 @@ def build_app(
     sources: Sources | None = None,
     working_on: Operations | None = None,
     scenes: Sequence[Scene] = (),
+    pages: bool = True,
 ) -> FastAPI:
     """API and pages over an open workspace, of which `reader` reads, for the people and keys of `directory`; `live`
     takes events, `sources` what sources send, `source_work` knows of these, and `working_on` is what watches and acts.
-    `scenes`: of a demo. The caller closes them after the app."""
-    from dashboards.app import mount  # Dash takes a second to import
-    from dashboards.permissions import NEEDS as PAGES_NEED
+    `scenes`: of a demo. Without `pages` the API alone. The caller closes them after the app."""
+    if pages:
+        from dashboards.app import mount  # Dash takes a second to import
+        from dashboards.permissions import NEEDS as PAGES_NEED
+    else:
+        PAGES_NEED = {}
 
     hashes: list[str] = []
     rules = GateRules(
@@ -93,6 +99,8 @@ def build_app(
         desk=working_on.desk if working_on is not None else None,
         taking=working_on.callbacks if working_on is not None else None,
     )
+    if not pages:
+        return app
     desk = working_on.desk if working_on is not None else None
     of_sources = source_work.desk if source_work is not None else None
     mount(app, reader, desk, csrf_cookie=CSRF_COOKIE, scenes=scenes, source_desk=of_sources)
@@ -161,7 +169,8 @@ def _run(
         mounted = stack.enter_context(warmed(reader))
         first = directory.users.first_admin_token()
         link = f"{url}/first-administrator?token={first}" if first is not None else None
-        app = build_app(
+        app = partial(
+            build_app,
             workspace,
             settings,
             reader,
@@ -173,10 +182,16 @@ def _run(
             working_on=known,
             scenes=scenes,
         )
-        mounted(app)
-        _settle_garbage()
+
+        def made() -> FastAPI:
+            whole = app()
+            mounted(whole)
+            _settle_garbage()
+            return whole
+
+        whole = stack.enter_context(made_beside(made))
         config = uvicorn.Config(
-            app,
+            Opening(app(pages=False), whole),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -185,6 +200,7 @@ def _run(
             limit_concurrency=256,
         )
         server = _Server(config, lambda: ready(url, link))
+        whole.add_done_callback(lambda done: server.leave() if done.exception() is not None else None)
         home = settings.home.expanduser()
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         demo = isinstance(workspace.clock, DemoClock)
@@ -224,6 +240,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
+
+    def leave(self) -> None:
+        """End, as after a signal."""
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

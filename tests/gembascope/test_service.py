@@ -199,7 +199,7 @@ def test_beyond_this_machine_everybody_needs_a_key_or_an_account(tmp_path: Path)
 
 def test_the_first_administrator_closes_the_open_house(tmp_path: Path) -> None:
     home, good = tmp_path / "home", "plum-violin harbour 7"
-    with serving(home) as (url, process), httpx.Client(base_url=url, trust_env=False) as browser:
+    with serving(home) as (url, process), httpx.Client(base_url=url, trust_env=False, timeout=60) as browser:
         assert process.stdout is not None
         process.stdout.readline()
         link = process.stdout.readline().strip()

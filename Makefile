@@ -61,7 +61,7 @@ faults: setup
 
 bench: setup
 	$(BIN)/uv pip install $(INSTALLED) --python $(BIN)/python --require-hashes --requirements benchmarks/requirements.lock
-	$(BIN)/python -m benchmarks
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m benchmarks
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -6,7 +6,7 @@ from typing import Any
 
 import jmespath
 from examples import examples
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.event_form import Unfit
@@ -73,6 +73,9 @@ def outcome(evaluate: Any) -> tuple[str, Any]:
 
 
 @settings(max_examples=examples(2_000), deadline=None)
+@example("b[-1].a", {"b": [{"a": 1}, {"a": 2}]})
+@example("a[1]", {"a": [1]})
+@example("a[0]", {"a": {"b": 1}})
 @given(EXPRESSIONS, st.dictionaries(NAMES, VALUES, max_size=3))
 def test_each_is_what_jmespath_says(text: str, scope: dict[str, Any]) -> None:
     options = jmespath.Options(custom_functions=Functions(TABLES))

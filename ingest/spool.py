@@ -207,8 +207,8 @@ class Spool:
         row = {"tenant": tenant, "holder": self._holder, "until": now + LEASE}
         new = sqlite.insert(LOADERS) if self._state.is_sqlite else postgresql.insert(LOADERS)
         free = LOADERS.c.until < now if not alone else LOADERS.c.tenant == tenant
-        if self._state.is_sqlite:  # one machine, one clock: a lease beyond now was taken before the clock was set back
-            free |= LOADERS.c.until > now + LEASE
+        # A lease that reaches so far was taken before a clock was set back; clocks of several machines differ a little.
+        free |= LOADERS.c.until > now + (LEASE if self._state.is_sqlite else 2 * LEASE)
         with self._state.writing() as connection:
             connection.execute(
                 new.values(**row).on_conflict_do_update(

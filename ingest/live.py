@@ -17,6 +17,8 @@ from typing import Any
 
 import polars as pl
 
+from ingest.erasing.erasing import Erasing
+from ingest.erasing.tombstones import Tombstones
 from ingest.event_form import Refused
 from ingest.event_rows import Sent
 from ingest.events_json import read_events
@@ -25,7 +27,7 @@ from ingest.quarantine import quarantine
 from ingest.spool import Spool, Taken
 from ingest.spool_beside import Besides
 from ingest.spool_payload import Waiting, together
-from ingest.staging import Origin, staged
+from ingest.staging import ErasedMeanwhile, Origin, staged
 from ingest.store import EventStore
 from kernel.clock import Clock
 from kernel.errors import GembascopeError, InputError, WarehouseError
@@ -93,6 +95,8 @@ class LiveIngest:
         self.spool = spool
         self._on_loaded = tuple(on_loaded)
         self._store = EventStore(warehouse, clock)
+        self._tombstones = Tombstones(warehouse, tenant)
+        self.erasing = Erasing(warehouse, clock, spool, tenant, self._tombstones)
         self._repaired = False
         self._untold: set[str] | None = None  # object types; None: any
         self._untold_steps = True
@@ -207,6 +211,7 @@ class LiveIngest:
             if leads:
                 self._telling = True
                 self._tell()
+                self.erasing.finish()
             return loaded
 
     def _load_all(self) -> tuple[int, bool]:
@@ -215,11 +220,17 @@ class LiveIngest:
         while self.spool.lead(self._tenant, alone=self._alone):
             if not self._repaired:
                 self._repair()
+                self._changed(self.erasing.resume())
                 self._repaired = True
             taken = self.spool.take(self._tenant)
             if taken is None:
+                self._changed(self.erasing.begin())
                 return loaded, True
-            self._load(taken)
+            try:
+                self._load(taken)
+            except ErasedMeanwhile:  # by another process: it is made ready anew
+                self._tombstones.changed()
+                continue
             loaded += taken.events
             if (self._clock.now() - since).total_seconds() >= TELL_AFTER_S:
                 with suppress(GembascopeError):  # it is tried again, and heard of, when all is loaded
@@ -235,6 +246,9 @@ class LiveIngest:
 
     def _load(self, taken: Taken) -> None:
         waiting = together(taken.entries)
+        scrub = self._tombstones.scrub()
+        if scrub is not None:  # what is taken out counts as a duplicate: it was stored once, or never will be
+            waiting = scrub.waiting(waiting)
         origin = Origin(self._tenant, taken.source, taken.step, "live")
         stored, conflicts, poison = self._stored(origin, waiting)
         pieces = [
@@ -266,18 +280,21 @@ class LiveIngest:
         """Store the events of a step: how many are new, how many have copies with other content, and those that the
         warehouse does not take, which are found by halving the step."""
         count = waiting.events.height
-        if count == 0:
+        if count == 0 and waiting.objects.is_empty() and waiting.links.is_empty():
             return 0, 0, []
         occurrence = pl.zeros(count, pl.UInt64, eager=True)  # they have ids: none is known by how often it came
         objects, links = waiting.objects.drop("row"), waiting.links.drop("row")
         try:
-            step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now())
+            erased = scrub.count if (scrub := self._tombstones.scrub()) is not None else 0
+            step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now(), erased=erased)
             found = self._store.store_step(origin, step)
             return found.stored, found.conflicts, []
         except (InputError, WarehouseError) as error:
             if isinstance(error, WarehouseError) and error.code not in DATA_CODES:
                 raise
             self._repair()
+            if count == 0:  # what events told besides that are none any more
+                return 0, 0, []
             if count == 1:
                 return 0, 0, [_poison(waiting.events, str(error))]
         half = count // 2
@@ -297,6 +314,13 @@ class LiveIngest:
             named = waiting.events["objects"].explode(empty_as_null=False).struct.field("type").unique()
             ends = (waiting.links["from_type"], waiting.links["to_type"], waiting.objects["type"])
             self._untold.update(changed, *(found.unique() for found in (named, *ends)))
+
+    def _changed(self, types: frozenset[str]) -> None:
+        """Remember to tell of objects that were changed without an event, of these types."""
+        if types:
+            self._untold_steps = True
+            if self._untold is not None:
+                self._untold.update(types)
 
     def _tell(self) -> None:
         """Call those who wait for events. One that fails is called again with what comes next."""

@@ -17,12 +17,13 @@ import msgspec
 import polars as pl
 
 from ingest.ahead import ahead
+from ingest.erasing.tombstones import Tombstones
 from ingest.files import NUMBERED, TABLES, XesKeys, open_log, open_table, recognise
 from ingest.formats.base import BATCH_ROWS, Batch, Limits, Rejected
 from ingest.mapping import Mapping, complete, zone
 from ingest.occurrences import TIE, Occurrences
 from ingest.quarantine import quarantine
-from ingest.staging import Origin, Step, staged
+from ingest.staging import ErasedMeanwhile, Origin, Step, staged
 from ingest.store import EventStore
 from ingest.table_events import TableMapper
 from kernel.clock import Clock
@@ -113,6 +114,7 @@ class Load:
     def __init__(self, warehouse: Warehouse, clock: Clock, request: LoadRequest) -> None:
         self._warehouse, self._clock, self._request = warehouse, clock, request
         self._store = EventStore(warehouse, clock)
+        self._tombstones = Tombstones(warehouse, request.tenant)
         self._occurrences = Occurrences()
         self._ties = Occurrences(TIE)
         self._numbered = False
@@ -133,6 +135,12 @@ class Load:
             The file cannot be read (`UnreadableFile`), its columns are not clear (`MappingError`), or more rows
             are bad than allowed (`TooManyBad`). What was stored before stays; loading again continues.
         """
+        try:
+            return self._run(progress)
+        except ErasedMeanwhile:  # what was read ahead knows nothing of it: the file is read again
+            return Load(self._warehouse, self._clock, self._request).run(progress)
+
+    def _run(self, progress: Progress | None) -> LoadReport:
         request = self._request
         batches, report = self._open(self.kind)
         self._repaired = self._store.repair(request.tenant) > 0
@@ -297,7 +305,7 @@ class Load:
         bytes_read = pending[-1].bytes_read
         pending.clear()
         if events.is_empty() and objects.is_empty() and links.is_empty():
-            return _Step(None, rejected, bytes_read)
+            return _Step(None, self._allowed(rejected), bytes_read)
         if self._request.pseudonym_key is not None:
             events = pseudonymise(events, Pseudonyms(self._request.pseudonym_key, self._request.tenant))
         if "source" in events.columns:  # where the file names the systems, of some events perhaps
@@ -309,8 +317,19 @@ class Load:
         if "own_sequence" in events.columns:  # an XES export of ours: numbers of the source, where it says so
             numbers = pl.coalesce("own_sequence", "sequence").alias("sequence")
             events = events.with_columns(numbers).drop("own_sequence")
-        content = staged(origin, events, self._occurrences.of(events), objects, links, now=self._clock.now())
-        return _Step(content, rejected, bytes_read)
+        scrub = self._tombstones.scrub()
+        if scrub is not None:  # rows are counted as they are kept, and have the places that they had
+            events, objects, links = scrub.events(events)[0], scrub.objects(objects), scrub.links(links)
+        erased = scrub.count if scrub is not None else 0
+        content = staged(
+            origin, events, self._occurrences.of(events), objects, links, now=self._clock.now(), erased=erased
+        )
+        return _Step(content, self._allowed(rejected), bytes_read)
+
+    def _allowed(self, rejected: list[Rejected]) -> list[Rejected]:
+        """Pieces without those that hold what is erased; they are counted all the same."""
+        scrub = self._tombstones.scrub() if rejected else None
+        return rejected if scrub is None else [piece for piece in rejected if not scrub.holds_piece(piece)]
 
     def _count(self, report: LoadReport) -> None:
         """Stored is what the finished steps of this load hold, those of an interrupted run of it included."""

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import polars as pl
 
-from ingest.staging import Origin, Step, staged
+from ingest.staging import ErasedMeanwhile, Origin, Step, staged
 from kernel.clock import Clock
 from kernel.errors import InputError, WarehouseError
 from kernel.warehouse import Query, Warehouse, load_query, parquet
@@ -80,10 +80,14 @@ class EventStore:
             Two names share a key of the dictionary.
         WarehouseError
             ClickHouse refused, or an event is missing after the insert; what was stored is finished by `repair`.
+        ErasedMeanwhile
+            Not all that is erased was taken out of the step. Nothing of it is stored.
         """
         with self._warehouse.writing():
+            batch, erased = self._next_batch(origin.tenant)
+            if erased != step.erased:
+                raise ErasedMeanwhile
             self._store_names(origin.tenant, step.names)
-            batch = self._next_batch()
             self._mark(origin, batch, state=0)
             if not step.objects.is_empty():
                 renamed = step.objects.rename({"type": "object_type", "id": "object_id"})
@@ -94,6 +98,16 @@ class EventStore:
             stored = self._marked(origin, batch, step.rows, 0) if alone else self._relate(origin, batch)
             self._warehouse.release_memory()
             return stored
+
+    def begin(self, origin: Origin) -> int:
+        """Record that a step is begun which somebody else stores; its number."""
+        batch, _ = self._next_batch(origin.tenant)
+        self._mark(origin, batch, state=0)
+        return batch
+
+    def end(self, origin: Origin, batch: int, *, conflicts: int) -> None:
+        """Record that all of it is stored. `conflicts`: how much it changed of what was stored before."""
+        self._mark(origin, batch, state=1, conflicts=conflicts)
 
     def stored_by(self, tenant: str, load_id: str) -> Stored:
         """What the finished steps of a load stored, those of an interrupted run of it included."""
@@ -106,10 +120,11 @@ class EventStore:
         scope = {"tenant": tenant, "source": source, "load_id": load_id}
         return frozenset(self._warehouse.read_for_write(_sql("changed_types"), scope)["object_type"])
 
-    def _next_batch(self) -> int:
-        """Batches are numbered by the microsecond they began, and always upwards."""
-        last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
-        return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
+    def _next_batch(self, tenant: str) -> tuple[int, int]:
+        """Batches are numbered by the microsecond they began, and always upwards. With it, how many subjects are
+        erased."""
+        last, erased = self._warehouse.read_for_write(_sql("last_batch"), {"tenant": tenant}).row(0)
+        return max(last + 1, int(self._clock.now().timestamp() * 1_000_000)), int(erased)
 
     def _store_events(self, origin: Origin, batch: int, step: Step, own: int | None) -> bool:
         """Store what is not stored yet, and see that it is. Whether all of it was new and no other copy counts: then

@@ -78,6 +78,16 @@ class Warehouse:
         for _ in range(WRITERS):
             self._writers.put(None)
 
+    @property
+    def settings(self) -> Settings:
+        """Those that it was opened with."""
+        return self._settings
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its engine is in this process, and nobody else's."""
+        return self._lock_file is not None
+
     def _locate(self) -> dict[str, Any]:
         secret = self._settings.warehouse_url
         if secret is None:

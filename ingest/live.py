@@ -158,6 +158,11 @@ class LiveIngest:
         self._thread = threading.Thread(target=self._run, name="live-ingest", daemon=True)
         self._thread.start()
 
+    @property
+    def in_background(self) -> bool:
+        """Whether a thread of its own loads."""
+        return self._thread is not None and self._thread.is_alive()
+
     def stop(self) -> None:
         """Load what waits, once, and end. What cannot be loaded stays in the spool."""
         self._stopping.set()

@@ -8,10 +8,11 @@ followed from it is deleted; and what is left is looked for. Whoever leads the l
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ingest.erasing.databases import replace_texts
-from ingest.erasing.orders import COLLECTED, ORDERED, REWRITTEN, Erasure, Orders
+from ingest.erasing.orders import COLLECTED, COUNTED, ORDERED, REWRITTEN, Erasure, Orders
 from ingest.erasing.proof import left, remove_old_parts
 from ingest.erasing.quarantine import give_up, held_entries
 from ingest.erasing.scrub import Scrub
@@ -21,27 +22,44 @@ from ingest.erasing.warehouse import ErasedLog
 from ingest.spool import Spool
 from ingest.staging import Origin
 from ingest.store import EventStore
-from kernel.clock import Clock
+from kernel.audit.chain import append
+from kernel.clock import Clock, SystemClock
 from kernel.errors import InputError, StateUnavailable
+from kernel.pseudonyms import Pseudonyms
 from kernel.state.database import State
 from kernel.warehouse import Warehouse
 
 LONGEST_ID, LONGEST_REASON = 500, 1_000
-Ended = Callable[[Erasure], None]
+AUDIT_CHAIN = "sources"
+"""Where it is recorded that an erasure was ordered, and what became of it."""
 
 log = logging.getLogger("gembascope.ingest")
 
 
 class Erasing:
-    """The erasures of one tenant. `databases`: what is searched beside the database of the spool. `ended` is called
-    with each that is done."""
+    """The erasures of one tenant, in its warehouse, its spool, and the state database of the warehouse's settings."""
 
     def __init__(self, warehouse: Warehouse, clock: Clock, spool: Spool, tenant: str, tombstones: Tombstones) -> None:
         self._warehouse, self._clock, self._spool, self._tenant = warehouse, clock, spool, tenant
         self._tombstones, self._store = tombstones, EventStore(warehouse, clock)
         self.orders = Orders(spool.state, clock, tenant)
-        self.databases: list[State] = []
-        self.ended: Ended = lambda _: None
+
+    def subject(self, object_type: str, id_: str, *, pseudonymise: bool, everywhere: bool | None) -> Subject:
+        """Who is meant. `pseudonymise`: the id is in clear, and the log has its pseudonym. `everywhere`: as
+        `Subject`; None: where the id is long enough to mean nothing else.
+
+        Raises
+        ------
+        InputError
+            Pseudonyms have no key here.
+        """
+        if not pseudonymise:
+            return Subject.of(object_type, id_, everywhere=everywhere)
+        key = self._warehouse.settings.pseudonym_key
+        if key is None:
+            raise InputError("what pseudonym the log has is told by a key: set GEMBASCOPE_PSEUDONYM_KEY here")
+        hidden = Pseudonyms(key.get_secret_value(), self._tenant).of(id_)
+        return Subject.of(object_type, id_, pseudonym=hidden, everywhere=everywhere)
 
     def order(self, subject: Subject, reason: str, by: str) -> Erasure:
         """Write down that a subject is to be erased; whoever leads the loading does so when it looks next.
@@ -59,7 +77,10 @@ class Erasing:
             raise InputError("reason: it is kept, so it must not name whoever is to be forgotten")
         digests = self._tombstones.keys.newest(self._tenant, self._clock)
         digest = digests.of_object(subject.object_type, subject.ids[0]).hex()
-        return self.orders.add(subject, digest, reason.strip(), by)
+        made = self.orders.add(subject, digest, reason.strip(), by)
+        with State(self._warehouse.settings) as state:
+            self._record(state, "subject_erasure_ordered", made, by, {"reason": made.reason})
+        return made
 
     # Between two steps ---------------------------------------------------------------------------------------
 
@@ -115,22 +136,33 @@ class Erasing:
         self.orders.collected(order.erasure, counts | {"quarantine_entries": len(entries)})
 
     def _finish(self, order: Erasure, subject: Subject) -> None:
-        databases = [self._spool.state, *self.databases]
+        with State(self._warehouse.settings) as state:
+            self._finish_with(state, order, subject)
+
+    def _finish_with(self, state: State, order: Erasure, subject: Subject) -> None:
+        databases = [self._spool.state, state]
         erased = ErasedLog(self._warehouse, self._clock, self._tenant, order.erasure, subject)
         erased.follow()
         erased.forget()
         if subject.everywhere:
-            for state in self.databases:
-                replace_texts(state, self._tenant, subject.ids, f"erased-{order.digest[:8]}")
-        told = [*left(self._warehouse, self._tenant, subject, databases), *remove_old_parts(self._warehouse)]
-        self.orders.done(order.erasure, told)
-        emptied = [state.compact() for state in databases]
-        if not all(emptied):
-            self.orders.done(order.erasure, [*told, "the log of changes of a state database: in use"])
+            replace_texts(state, self._tenant, subject.ids, f"erased-{order.digest[:8]}")
+        places = [*left(self._warehouse, self._tenant, subject, databases), *remove_old_parts(self._warehouse)]
+        self.orders.done(order.erasure, places)
+        if not all([each.compact() for each in databases]):
+            self.orders.done(order.erasure, [*places, "the log of changes of a state database: somebody reads it"])
         found = self.orders.one(order.erasure)
         if found is not None:
-            log.info("an erasure is done: %s, %d things of it, %s", found.erasure, found.found, _told(found))
-            self.ended(found)
+            counts = {name: getattr(found, name) for name in COUNTED}
+            told = counts | {"verified": found.verified, "left": len(found.left)}
+            self._record(state, "subject_erased", found, order.ordered_by, told)
+            log.info("the erasure %s is done; verified: %s", found.erasure, found.verified)
+
+    def _record(self, state: State, kind: str, order: Erasure, by: str, more: dict[str, Any]) -> None:
+        """Write it down in the audit, by the digest of who is meant."""
+        body = {"erasure": order.erasure, "object_type": order.object_type, "digest": order.digest, **more}
+        with state.writing() as connection:
+            at = SystemClock().now()
+            append(connection, self._tenant, AUDIT_CHAIN, kind=kind, actor=by, body=body, at=at)
 
     def _scrub(self) -> Scrub:
         found = self._tombstones.scrub()
@@ -141,7 +173,3 @@ class Erasing:
     def _lead(self) -> None:
         if not self._spool.lead(self._tenant):
             raise StateUnavailable("another process loads the events of this tenant by now, and erases in its turn")
-
-
-def _told(order: Erasure) -> str:
-    return "and nothing of it was found afterwards" if order.verified else "and something of it may be left"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingest.erasing.databases import replace_texts
-from ingest.erasing.orders import COLLECTED, COUNTED, ORDERED, REWRITTEN, Erasure, Orders
+from ingest.erasing.orders import COLLECTED, COUNTED, FORGOTTEN, ORDERED, REWRITTEN, Erasure, Orders
 from ingest.erasing.proof import left, remove_old_parts
 from ingest.erasing.quarantine import give_up, held_entries
 from ingest.erasing.scrub import Scrub
@@ -101,9 +101,12 @@ class Erasing:
             Another process leads by now, and does it.
         """
         for one in self.orders.pending():
-            if one.phase == REWRITTEN and one.subject is not None:
+            if one.phase in (REWRITTEN, FORGOTTEN):
                 self._lead()
-                self._finish(one, one.subject)
+                with State(self._warehouse.settings) as state:
+                    if one.subject is not None:
+                        self._follow(state, one, one.subject)
+                    self._end(state, one.erasure)
 
     def _rewritten(self, orders: Sequence[Erasure]) -> frozenset[str]:
         touched: frozenset[str] = frozenset()
@@ -135,27 +138,29 @@ class Erasing:
         give_up(self._spool, self._tenant, entries)
         self.orders.collected(order.erasure, counts | {"quarantine_entries": len(entries)})
 
-    def _finish(self, order: Erasure, subject: Subject) -> None:
-        with State(self._warehouse.settings) as state:
-            self._finish_with(state, order, subject)
-
-    def _finish_with(self, state: State, order: Erasure, subject: Subject) -> None:
-        databases = [self._spool.state, state]
+    def _follow(self, state: State, order: Erasure, subject: Subject) -> None:
+        """Delete what followed from the subject, and look for what is left."""
         erased = ErasedLog(self._warehouse, self._clock, self._tenant, order.erasure, subject)
         erased.follow()
         erased.forget()
         if subject.everywhere:
             replace_texts(state, self._tenant, subject.ids, f"erased-{order.digest[:8]}")
-        places = [*left(self._warehouse, self._tenant, subject, databases), *remove_old_parts(self._warehouse)]
-        self.orders.done(order.erasure, places)
-        if not all([each.compact() for each in databases]):
-            self.orders.done(order.erasure, [*places, "the log of changes of a state database: somebody reads it"])
-        found = self.orders.one(order.erasure)
-        if found is not None:
-            counts = {name: getattr(found, name) for name in COUNTED}
-            told = counts | {"verified": found.verified, "left": len(found.left)}
-            self._record(state, "subject_erased", found, order.ordered_by, told)
-            log.info("the erasure %s is done; verified: %s", found.erasure, found.verified)
+        places = left(self._warehouse, self._tenant, subject, [self._spool.state, state])
+        self.orders.forgotten(order.erasure, [*places, *remove_old_parts(self._warehouse)])
+
+    def _end(self, state: State, erasure: str) -> None:
+        """Have nothing be left in the files of the state database, and say what became of the order."""
+        order = self.orders.one(erasure)
+        if order is None:
+            return
+        places = list(order.left)
+        if not all([each.compact() for each in (self._spool.state, state)]):
+            places.append("the log of changes of a state database: somebody reads it")
+        counts = {name: getattr(order, name) for name in COUNTED}
+        told = counts | {"verified": not places, "left": len(places)}
+        self._record(state, "subject_erased", order, order.ordered_by, told)
+        self.orders.done(erasure, places)
+        log.info("the erasure %s is done; verified: %s", erasure, not places)
 
     def _record(self, state: State, kind: str, order: Erasure, by: str, more: dict[str, Any]) -> None:
         """Write it down in the audit, by the digest of who is meant."""

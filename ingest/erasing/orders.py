@@ -20,9 +20,10 @@ from ingest.spool_tables import ERASURES
 from kernel.clock import Clock
 from kernel.state.database import State
 
-ORDERED, COLLECTED, REWRITTEN, DONE = "ordered", "collected", "rewritten", "done"
+ORDERED, COLLECTED, REWRITTEN, FORGOTTEN, DONE = "ordered", "collected", "rewritten", "forgotten", "done"
 """Phases: nothing is deleted yet; what is to be deleted, and what comes in its place, is written down; the log is
-rewritten, and what follows from it is not made anew; all is done."""
+rewritten, and what follows from it is not made anew; nobody can tell any more who was meant, but from the files of the
+state database; all is done."""
 COUNTED = ("events_deleted", "events_rewritten", "values_deleted", "links_deleted", "quarantine_entries")
 """What is told of an order: how much there was of its subject."""
 
@@ -95,10 +96,15 @@ class Orders:
         """The log is rewritten."""
         self._change(erasure, {"phase": REWRITTEN})
 
-    def done(self, erasure: str, left: Sequence[str]) -> None:
-        """All is done, and this is where something of it may be left. Nobody can tell any more who was meant."""
+    def forgotten(self, erasure: str, left: Sequence[str]) -> None:
+        """This is where something of it may be left, and nobody can tell any more who was meant."""
         told = msgspec.json.encode(list(left)).decode()
-        end = {"phase": DONE, "subject": None, "ended_at": self._clock.now(), "verified": not left, "places": told}
+        self._change(erasure, {"phase": FORGOTTEN, "subject": None, "verified": not left, "places": told})
+
+    def done(self, erasure: str, left: Sequence[str]) -> None:
+        """All is done; `left` as in `forgotten`."""
+        told = msgspec.json.encode(list(left)).decode()
+        end = {"phase": DONE, "ended_at": self._clock.now(), "verified": not left, "places": told}
         self._change(erasure, end)
 
     def pending(self) -> list[Erasure]:

@@ -135,7 +135,10 @@ class ErasedLog:
         return frozenset(touched["object_type"])
 
     def follow(self) -> None:
-        """When processes are up to date: delete what followed from it and is not in use any more."""
+        """When processes are up to date: delete what followed from it and is not in use any more. Nothing where that
+        was done before and the tables of the erasure are dropped."""
+        if self._warehouse.read_for_write(_sql("erase_begun"), self._names).is_empty():
+            return
         self._warehouse.command(_sql("erase_old_paths"), self._names)
         self._delete(_sql("erase_touches"))
         self._delete(_sql("erase_crossed"))
@@ -147,8 +150,8 @@ class ErasedLog:
             self._warehouse.delete(_sql("erase_marked"), {"table": table})
 
     def forget(self) -> None:
-        """Drop the tables of the erasure."""
-        for table in (self._names["table"], self._names["rewritten"], self._scrubbed):
+        """Drop the tables of the erasure; last the one that tells that it is not done."""
+        for table in (self._scrubbed, self._names["rewritten"], self._names["table"]):
             self._warehouse.command(_sql("erase_end"), {"table": table})
 
     def _delete(self, query: Query) -> None:

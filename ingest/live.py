@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,16 +208,29 @@ class LiveIngest:
         """
         with self._loading:
             self._telling = False
-            try:
+            with self._repairing():
                 loaded, leads = self._load_all()
-            except BaseException:
-                self._repaired = False  # the step that failed is finished before the next
-                raise
             if leads:
                 self._telling = True
                 self._tell()
-                self.erasing.finish()
+                self._erase()
             return loaded
+
+    @contextmanager
+    def _repairing(self) -> Iterator[None]:
+        """What fails in here is finished before the next step."""
+        try:
+            yield
+        except BaseException:
+            self._repaired = False
+            raise
+
+    def _erase(self) -> None:
+        """Erase what was ordered, when all that waited is loaded and told."""
+        with self._repairing():
+            self._changed(self.erasing.begin())
+        self._tell()
+        self.erasing.finish()
 
     def _load_all(self) -> tuple[int, bool]:
         """Load what waits: how many events, and whether this process is the one that loads."""
@@ -229,7 +242,6 @@ class LiveIngest:
                 self._repaired = True
             taken = self.spool.take(self._tenant)
             if taken is None:
-                self._changed(self.erasing.begin())
                 return loaded, True
             try:
                 self._load(taken)
@@ -241,6 +253,7 @@ class LiveIngest:
                 with suppress(GembascopeError):  # it is tried again, and heard of, when all is loaded
                     self._tell()
                 since = self._clock.now()
+        self._tombstones.changed()  # another process may erase now
         return loaded, False
 
     def _repair(self) -> None:

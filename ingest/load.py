@@ -266,22 +266,30 @@ class Load:
 
     def _store_step(self, step: _Step, origin: Origin, report: LoadReport) -> None:
         if step.rejected:
-            quarantine(
-                self._warehouse,
-                self._clock,
-                tenant=origin.tenant,
-                load_id=origin.load_id,
-                source=origin.source,
-                file_name=report.file,
-                rejected=step.rejected,
-                keep_raw=self._request.pseudonym_key is None,
-            )
+            self._quarantine(step.rejected, origin, report)
         if step.content is not None:
             if not step.content.counted or step.content.names.get("source", [origin.source]) != [origin.source]:
                 self._own = None
             stored = self._store.store_step(origin, step.content, own=self._own).stored
             if self._own is not None:
                 self._own += stored
+
+    def _quarantine(self, rejected: list[Rejected], origin: Origin, report: LoadReport) -> None:
+        """Keep what could not become events, but for what holds what is erased by now; that is counted all the same."""
+        with self._warehouse.writing():
+            scrub = Tombstones(self._warehouse, origin.tenant).scrub()
+            kept = rejected if scrub is None else [piece for piece in rejected if not scrub.holds_piece(piece)]
+            if kept:
+                quarantine(
+                    self._warehouse,
+                    self._clock,
+                    tenant=origin.tenant,
+                    load_id=origin.load_id,
+                    source=origin.source,
+                    file_name=report.file,
+                    rejected=kept,
+                    keep_raw=self._request.pseudonym_key is None,
+                )
 
     def _check_share(self, batch: Batch, report: LoadReport) -> None:
         share = self._request.max_bad_share
@@ -305,7 +313,7 @@ class Load:
         bytes_read = pending[-1].bytes_read
         pending.clear()
         if events.is_empty() and objects.is_empty() and links.is_empty():
-            return _Step(None, self._allowed(rejected), bytes_read)
+            return _Step(None, rejected, bytes_read)
         if self._request.pseudonym_key is not None:
             events = pseudonymise(events, Pseudonyms(self._request.pseudonym_key, self._request.tenant))
         if "source" in events.columns:  # where the file names the systems, of some events perhaps
@@ -324,12 +332,7 @@ class Load:
         content = staged(
             origin, events, self._occurrences.of(events), objects, links, now=self._clock.now(), erased=erased
         )
-        return _Step(content, self._allowed(rejected), bytes_read)
-
-    def _allowed(self, rejected: list[Rejected]) -> list[Rejected]:
-        """Pieces without those that hold what is erased; they are counted all the same."""
-        scrub = self._tombstones.scrub() if rejected else None
-        return rejected if scrub is None else [piece for piece in rejected if not scrub.holds_piece(piece)]
+        return _Step(content, rejected, bytes_read)
 
     def _count(self, report: LoadReport) -> None:
         """Stored is what the finished steps of this load hold, those of an interrupted run of it included."""

@@ -16,7 +16,7 @@ from ingest.erasing.orders import COLLECTED, COUNTED, FORGOTTEN, ORDERED, REWRIT
 from ingest.erasing.proof import left, remove_old_parts
 from ingest.erasing.quarantine import give_up, held_entries
 from ingest.erasing.scrub import Scrub
-from ingest.erasing.subject import Subject
+from ingest.erasing.subject import Subject, words
 from ingest.erasing.tombstones import Tombstones
 from ingest.erasing.warehouse import ErasedLog
 from ingest.spool import Spool
@@ -73,7 +73,7 @@ class Erasing:
             raise InputError(f"expected an object type and an id of at most {LONGEST_ID} characters")
         if not reason.strip() or len(reason) > LONGEST_REASON:
             raise InputError(f"reason: expected 1 to {LONGEST_REASON:,} characters that say why")
-        if any(one in reason for one in subject.ids):
+        if set(subject.ids) & set(words(reason, {len(one) for one in subject.ids})):
             raise InputError("reason: it is kept, so it must not name whoever is to be forgotten")
         digests = self._tombstones.keys.newest(self._tenant, self._clock)
         digest = digests.of_object(subject.object_type, subject.ids[0]).hex()
@@ -142,11 +142,14 @@ class Erasing:
         """Delete what followed from the subject, and look for what is left."""
         erased = ErasedLog(self._warehouse, self._clock, self._tenant, order.erasure, subject)
         erased.follow()
+        self._lead()
         erased.forget()
         if subject.everywhere:
             replace_texts(state, self._tenant, subject.ids, f"erased-{order.digest[:8]}")
         places = left(self._warehouse, self._tenant, subject, [self._spool.state, state])
-        self.orders.forgotten(order.erasure, [*places, *remove_old_parts(self._warehouse)])
+        places += remove_old_parts(self._warehouse)
+        self._lead()
+        self.orders.forgotten(order.erasure, places)
 
     def _end(self, state: State, erasure: str) -> None:
         """Have nothing be left in the files of the state database, and say what became of the order."""

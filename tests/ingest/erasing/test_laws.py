@@ -32,6 +32,9 @@ from sent_events import body
 from ingest.erasing.subject import Subject
 from ingest.load import Load, LoadRequest
 from ingest.mapping import Mapping, ObjectColumn
+from ingest.quarantine import quarantined
+from ingest.staging import Origin, Step
+from ingest.store import EventStore
 from kernel.clock import Clock
 from kernel.process import ProcessDefinition
 from kernel.settings import load_settings
@@ -66,6 +69,11 @@ QUERIES = [
         "SELECT * EXCEPT (tenant, version) FROM day_figures FINAL WHERE tenant = {tenant:String} ORDER BY process, day",
     ),
 ]
+
+NAMING = Query(
+    "naming",
+    "SELECT count() FROM events WHERE tenant = {tenant:String} AND arrayExists(o -> o.id = {id:String}, objects)",
+)
 
 
 def known(warehouse: Warehouse, tenant: str) -> list[pl.DataFrame]:
@@ -234,3 +242,25 @@ def test_a_file_loaded_again_adds_nothing(
             refresh(warehouse, clock, tenant, FILE)
         found.append(known(warehouse, tenant))
     same(*found)
+
+
+def test_what_was_read_ahead_of_an_erasure_is_read_again(
+    warehouse: Warehouse, clock: Clock, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.csv"
+    lines = [f"1,A,2026-01-01,{CUSTOMER}\n", "1,B,2026-01-02,\n", f"2,C,soon,{CUSTOMER}\n"]
+    path.write_text("order,activity,time,customer\n" + "".join(lines))
+    store = EventStore.store_step
+    with taking(warehouse, clock, load_settings(home=tmp_path), tenant, ()) as live:
+
+        def late(self: EventStore, origin: Origin, step: Step, **more: Any) -> Any:
+            if not live.erasing.orders.all():
+                erase(live)
+            return store(self, origin, step, **more)
+
+        monkeypatch.setattr(EventStore, "store_step", late)
+        report = Load(warehouse, clock, LoadRequest(path, "p", tenant, mapping=MAPPING)).run()
+        assert (report.received, report.stored, report.duplicate, report.quarantined) == (3, 2, 0, 1)
+        assert not warehouse.read_for_write(NAMING, {"tenant": tenant, "id": CUSTOMER}).item()
+        found = quarantined(warehouse, tenant=tenant)
+        assert found.is_empty(), found["raw"].to_list()

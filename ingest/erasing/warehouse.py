@@ -119,14 +119,16 @@ class ErasedLog:
 
     def rewrite(self, batch: int) -> frozenset[str]:
         """Delete and rewrite all that was collected, as the step `batch`; the types of the objects that it touched."""
-        self._delete(_sql("erase_stored_events"))
-        self._delete(_sql("erase_values"))
-        self._delete(_sql("erase_links"))
-        self._delete(_sql("erase_names"))
-        self._delete(_sql("erase_entries"))
+        self._delete(
+            events=_sql("erase_stored_events"),
+            object_attributes=_sql("erase_values"),
+            object_links=_sql("erase_links"),
+            names=_sql("erase_names"),
+            quarantine=_sql("erase_entries"),
+        )
         stored = self._names | {"batch": batch, "ingested_at": self._clock.now()}
         self._warehouse.command(_sql("erase_store"), stored)
-        self._delete(_sql("erase_relations"))
+        self._warehouse.delete(_sql("erase_relations"), self._names)
         self._warehouse.command(_sql("erase_relate"), stored)
         self._warehouse.command(_sql("erase_deleted_events"), self._names)
         self._warehouse.command(_sql("erase_touched"), stored)
@@ -140,12 +142,15 @@ class ErasedLog:
         if self._warehouse.read_for_write(_sql("erase_begun"), self._names).is_empty():
             return
         self._warehouse.command(_sql("erase_old_paths"), self._names)
-        self._delete(_sql("erase_touches"))
-        self._delete(_sql("erase_crossed"))
-        self._delete(_sql("erase_reached"))
-        self._delete(_sql("erase_paths"))
-        self._delete(_sql("erase_finding_ends"))
-        self._delete(_sql("erase_findings"))
+        for process in self._warehouse.read_for_write(_sql("erase_path_processes"), self._names).to_dicts():
+            self._warehouse.delete(_sql("erase_paths"), self._names | process)
+        self._delete(
+            touched_objects=_sql("erase_touches"),
+            crossed_links=_sql("erase_crossed"),
+            reached_objects=_sql("erase_reached"),
+            finding_ends=_sql("erase_finding_ends"),
+            findings=_sql("erase_findings"),
+        )
         for table in self._warehouse.read_for_write(_sql("erase_marked_tables"))["table"]:
             self._warehouse.delete(_sql("erase_marked"), {"table": table})
 
@@ -154,8 +159,12 @@ class ErasedLog:
         for table in (self._scrubbed, self._names["rewritten"], self._names["table"]):
             self._warehouse.command(_sql("erase_end"), {"table": table})
 
-    def _delete(self, query: Query) -> None:
-        self._warehouse.delete(query, self._names)
+    def _delete(self, **queries: Query) -> None:
+        """Of these tables delete what is to go, where there is any: a deletion looks at every part of a table."""
+        there = set(self._warehouse.read_for_write(_sql("erase_there"), self._names)["place"])
+        for table, query in queries.items():
+            if table in there:
+                self._warehouse.delete(query, self._names)
 
 
 def _texts(value: Any) -> Iterator[str]:

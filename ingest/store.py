@@ -84,9 +84,9 @@ class EventStore:
             Not all that is erased was taken out of the step. Nothing of it is stored.
         """
         with self._warehouse.writing():
-            batch, erased = self._next_batch(origin.tenant)
-            if erased != step.erased:
+            if step.erased != self._erased(origin.tenant):
                 raise ErasedMeanwhile
+            batch = self._next_batch()
             self._store_names(origin.tenant, step.names)
             self._mark(origin, batch, state=0)
             if not step.objects.is_empty():
@@ -101,7 +101,7 @@ class EventStore:
 
     def begin(self, origin: Origin) -> int:
         """Record that a step is begun which somebody else stores; its number."""
-        batch, _ = self._next_batch(origin.tenant)
+        batch = self._next_batch()
         self._mark(origin, batch, state=0)
         return batch
 
@@ -120,11 +120,18 @@ class EventStore:
         scope = {"tenant": tenant, "source": source, "load_id": load_id}
         return frozenset(self._warehouse.read_for_write(_sql("changed_types"), scope)["object_type"])
 
-    def _next_batch(self, tenant: str) -> tuple[int, int]:
-        """Batches are numbered by the microsecond they began, and always upwards. With it, how many subjects are
-        erased."""
-        last, erased = self._warehouse.read_for_write(_sql("last_batch"), {"tenant": tenant}).row(0)
-        return max(last + 1, int(self._clock.now().timestamp() * 1_000_000)), int(erased)
+    def _next_batch(self) -> int:
+        """Batches are numbered by the microsecond they began, and always upwards."""
+        last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
+        return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
+
+    def _erased(self, tenant: str) -> int:
+        """How many subjects are erased. Of an embedded warehouse it is asked once, until this process erases one."""
+        found = self._warehouse.erased.get(tenant) if self._warehouse.embedded else None
+        if found is None:
+            found = int(self._warehouse.read_for_write(_sql("erased_count"), {"tenant": tenant}).item())
+            self._warehouse.erased[tenant] = found
+        return found
 
     def _store_events(self, origin: Origin, batch: int, step: Step, own: int | None) -> bool:
         """Store what is not stored yet, and see that it is. Whether all of it was new and no other copy counts: then

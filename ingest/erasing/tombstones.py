@@ -52,8 +52,11 @@ class Tombstones:
             "everywhere": int(subject.everywhere),
             "erased_at": at,
         }
-        self._warehouse.command(load_query(ROOM, "erase_subject"), row)
-        self.changed()
+        try:
+            self._warehouse.command(load_query(ROOM, "erase_subject"), row)
+        finally:  # also where it is not known whether it was written
+            self._warehouse.erased.pop(self._tenant, None)
+            self.changed()
 
 
 def _tombstone(row: dict[str, object]) -> Tombstone:

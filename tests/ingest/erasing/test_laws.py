@@ -179,7 +179,7 @@ def test_it_is_finished_wherever_it_is_killed(
     warehouse: Warehouse, clock: Clock, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Again and again, each time a little later, and events come between."""
-    some = (ORDERS, CUSTOMERS)
+    some = (ORDERS,)
     more = [happened(20, order("O9"), customer()), HISTORY[1]]
     plain = tenant[:20] + "plain"
     with taking(warehouse, clock, load_settings(home=tmp_path / "plain"), plain, some) as live:

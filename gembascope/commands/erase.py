@@ -29,7 +29,9 @@ COLUMNS: list[render.Column] = [
 
 @app.command("erase")
 def erase(
-    object_type: Annotated[str | None, typer.Argument(help="Type of the object, such as customer.")] = None,
+    object_type: Annotated[
+        str | None, typer.Argument(metavar="OBJECT_TYPE", help="Type of the object, such as customer.")
+    ] = None,
     id_: Annotated[str | None, typer.Argument(metavar="ID", help="Its id, as events name it.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept, so it must name nobody.")] = "",
     pseudonymise: Annotated[
@@ -48,8 +50,11 @@ def erase(
     tenant: Tenant = None,
     json: Json = False,
 ) -> None:
-    """Forget a person, or any other object, in all that is kept: the log and what follows from it, the quarantine, and
-    what waits. Nothing of it is loaded again. Exits with 4 where something of it may be left."""
+    """Forget a person, or any other object, in all that is kept.
+
+    That is the log and what follows from it, the quarantine, and what waits. Nothing of it is loaded again. Exits with
+    4 where something of it may be left.
+    """
     if list_:
         with workspace(home, tenant) as asked:
             found = asked.get("/api/v1/erasures")

@@ -17,6 +17,7 @@ from api.routes import (
     audit,
     callbacks,
     cloudevents,
+    erasures,
     events,
     export,
     hooks,
@@ -99,6 +100,7 @@ def create_app(
     app.include_router(ingest.router)
     app.include_router(live.router)
     app.include_router(quarantine.router)
+    app.include_router(erasures.router)
     app.include_router(metrics.router)
     app.include_router(known_sources.router)
     app.include_router(export.router)

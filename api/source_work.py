@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Request
 
+from ingest.live import LiveIngest
 from ingest.releasing import Releaser
 from ingest.sources.desk import SourceDesk
 from kernel.access import present
@@ -21,10 +22,12 @@ AUDIT_CHAIN = "sources"
 
 @dataclass(frozen=True, slots=True)
 class SourceWork:
-    """The sources of a tenant and its quarantine; `state` holds the audit, `clock` is that of the machine."""
+    """The sources of a tenant, its quarantine and what loads; `state` holds the audit, `clock` is that of the
+    machine."""
 
     desk: SourceDesk
     releaser: Releaser
+    live: LiveIngest
     state: State
     clock: Clock
 

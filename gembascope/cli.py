@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "gembascope.commands.quarantine",
         "What could not become events, why, and what is done about it.",
     ),
+    "erase": ("gembascope.commands.erase", "Forget a person, or any other object, in all that is kept."),
     "mapping": ("gembascope.commands.mapping", "How what sources say becomes events, and the proof of it."),
     "overview": ("gembascope.commands.overview", "What is late, what it costs, what broke, what waits for a decision."),
     "incidents": ("gembascope.commands.incidents", "What is in trouble, and who takes it up."),

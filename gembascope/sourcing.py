@@ -68,7 +68,7 @@ def sourcing(workspace: LocalWorkspace, live: LiveIngest, state: State, *, fetch
     try:
         if fetching is not None:
             fetching.look()
-        yield Sourcing(sources, watch, SourceWork(desk, releaser, state, SystemClock()), fetching)
+        yield Sourcing(sources, watch, SourceWork(desk, releaser, live, state, SystemClock()), fetching)
     finally:
         if fetching is not None:
             fetching.stop()

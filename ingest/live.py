@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from ingest.erasing.erasing import Erasing
+from ingest.erasing.tombstones import Tombstones
 from ingest.event_form import Refused
 from ingest.event_rows import Sent
 from ingest.events_json import read_events
@@ -26,7 +28,7 @@ from ingest.quarantine import quarantine
 from ingest.spool import Spool, Taken
 from ingest.spool_beside import Besides
 from ingest.spool_payload import Waiting, together
-from ingest.staging import Origin, staged
+from ingest.staging import ErasedMeanwhile, Origin, staged
 from ingest.store import EventStore
 from kernel.clock import Clock
 from kernel.errors import GembascopeError, InputError, WarehouseError
@@ -96,6 +98,8 @@ class LiveIngest:
         self.spool = spool
         self._on_loaded = tuple(on_loaded)
         self._store = EventStore(warehouse, clock)
+        self._tombstones = Tombstones(warehouse, tenant)
+        self.erasing = Erasing(warehouse, clock, spool, tenant, self._tombstones)
         self._swept_at: datetime | None = None
         self._untold: set[str] | None = None  # object types; None: any
         self._untold_steps = True
@@ -157,6 +161,11 @@ class LiveIngest:
         self._thread = threading.Thread(target=self._run, name="live-ingest", daemon=True)
         self._thread.start()
 
+    @property
+    def in_background(self) -> bool:
+        """Whether a thread of its own loads."""
+        return self._thread is not None and self._thread.is_alive()
+
     def stop(self) -> None:
         """Load what waits, once, and end. What cannot be loaded stays in the spool."""
         self._stopping.set()
@@ -202,15 +211,29 @@ class LiveIngest:
         """
         with self._loading:
             self._telling = False
-            try:
+            with self._repairing():
                 loaded, leads = self._load_all()
-            except BaseException:
-                self._swept_at = None  # what was interrupted is finished before the next step
-                raise
             if leads:
                 self._telling = True
                 self._tell()
+                self._erase()
             return loaded
+
+    @contextmanager
+    def _repairing(self) -> Iterator[None]:
+        """What fails in here is finished before the next step."""
+        try:
+            yield
+        except BaseException:
+            self._swept_at = None
+            raise
+
+    def _erase(self) -> None:
+        """Erase what was ordered, when all that waited is loaded and told."""
+        with self._repairing():
+            self._changed(self.erasing.begin())
+        self._tell()
+        self.erasing.finish()
 
     def _load_all(self) -> tuple[int, bool]:
         """Load what waits: how many events, and whether this process is the one that loads."""
@@ -219,16 +242,22 @@ class LiveIngest:
             since_swept = self._clock.now() - self._swept_at if self._swept_at is not None else SWEEP
             if not timedelta() <= since_swept < SWEEP:  # the clock may have been set back
                 self._repair()
+                self._changed(self.erasing.resume())
                 self._swept_at = self._clock.now()
             taken = self.spool.take(self._tenant)
             if taken is None:
                 return loaded, True
-            self._load(taken)
+            try:
+                self._load(taken)
+            except ErasedMeanwhile:  # by another process: it is made ready anew
+                self._tombstones.changed()
+                continue
             loaded += taken.events
             if (self._clock.now() - since).total_seconds() >= TELL_AFTER_S:
                 with suppress(GembascopeError):  # it is tried again, and heard of, when all is loaded
                     self._tell()
                 since = self._clock.now()
+        self._tombstones.changed()  # another process may erase now
         return loaded, False
 
     def _repair(self, step: str = "") -> None:
@@ -239,6 +268,9 @@ class LiveIngest:
 
     def _load(self, taken: Taken) -> None:
         waiting = together(taken.entries)
+        scrub = self._tombstones.scrub()
+        if scrub is not None:  # what is taken out counts as a duplicate: it was stored once, or never will be
+            waiting = scrub.waiting(waiting)
         origin = Origin(self._tenant, taken.source, taken.step, "live")
         if taken.again:
             self._repair(taken.step)
@@ -274,18 +306,21 @@ class LiveIngest:
         """Store the events of a step: how many are new, how many have copies with other content, and those that the
         warehouse does not take, which are found by halving the step."""
         count = waiting.events.height
-        if count == 0:
+        if count == 0 and waiting.objects.is_empty() and waiting.links.is_empty():
             return 0, 0, []
         occurrence = pl.zeros(count, pl.UInt64, eager=True)  # they have ids: none is known by how often it came
         objects, links = waiting.objects.drop("row"), waiting.links.drop("row")
         try:
-            step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now())
+            erased = scrub.count if (scrub := self._tombstones.scrub()) is not None else 0
+            step = staged(origin, waiting.events, occurrence, objects, links, now=self._clock.now(), erased=erased)
             found = self._store.store_step(origin, step)
             return found.stored, found.conflicts, []
         except (InputError, WarehouseError) as error:
             if isinstance(error, WarehouseError) and error.code not in DATA_CODES:
                 raise
             self._repair(origin.load_id)
+            if count == 0:  # what events told besides that are none any more
+                return 0, 0, []
             if count == 1:
                 return 0, 0, [_poison(waiting.events, str(error))]
         half = count // 2
@@ -305,6 +340,13 @@ class LiveIngest:
             named = waiting.events["objects"].explode(empty_as_null=False).struct.field("type").unique()
             ends = (waiting.links["from_type"], waiting.links["to_type"], waiting.objects["type"])
             self._untold.update(changed, *(found.unique() for found in (named, *ends)))
+
+    def _changed(self, types: frozenset[str]) -> None:
+        """Remember to tell of objects that were changed without an event, of these types."""
+        if types:
+            self._untold_steps = True
+            if self._untold is not None:
+                self._untold.update(types)
 
     def _tell(self) -> None:
         """Call those who wait for events. One that fails is called again with what comes next."""

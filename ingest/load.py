@@ -17,12 +17,13 @@ import msgspec
 import polars as pl
 
 from ingest.ahead import ahead
+from ingest.erasing.tombstones import Tombstones
 from ingest.files import NUMBERED, TABLES, XesKeys, open_log, open_table, recognise
 from ingest.formats.base import BATCH_ROWS, Batch, Limits, Rejected
 from ingest.mapping import Mapping, complete, zone
 from ingest.occurrences import TIE, Occurrences
 from ingest.quarantine import quarantine
-from ingest.staging import Origin, Step, staged
+from ingest.staging import ErasedMeanwhile, Origin, Step, staged
 from ingest.store import EventStore
 from ingest.table_events import TableMapper
 from kernel.clock import Clock
@@ -113,6 +114,7 @@ class Load:
     def __init__(self, warehouse: Warehouse, clock: Clock, request: LoadRequest) -> None:
         self._warehouse, self._clock, self._request = warehouse, clock, request
         self._store = EventStore(warehouse, clock)
+        self._tombstones = Tombstones(warehouse, request.tenant)
         self._occurrences = Occurrences()
         self._ties = Occurrences(TIE)
         self._numbered = False
@@ -133,6 +135,12 @@ class Load:
             The file cannot be read (`UnreadableFile`), its columns are not clear (`MappingError`), or more rows
             are bad than allowed (`TooManyBad`). What was stored before stays; loading again continues.
         """
+        try:
+            return self._run(progress)
+        except ErasedMeanwhile:  # what was read ahead knows nothing of it: the file is read again
+            return Load(self._warehouse, self._clock, self._request).run(progress)
+
+    def _run(self, progress: Progress | None) -> LoadReport:
         request = self._request
         batches, report = self._open(self.kind)
         self._repaired = self._store.repair(request.tenant, report.load_id) > 0
@@ -258,22 +266,30 @@ class Load:
 
     def _store_step(self, step: _Step, origin: Origin, report: LoadReport) -> None:
         if step.rejected:
-            quarantine(
-                self._warehouse,
-                self._clock,
-                tenant=origin.tenant,
-                load_id=origin.load_id,
-                source=origin.source,
-                file_name=report.file,
-                rejected=step.rejected,
-                keep_raw=self._request.pseudonym_key is None,
-            )
+            self._quarantine(step.rejected, origin, report)
         if step.content is not None:
             if not step.content.counted or step.content.names.get("source", [origin.source]) != [origin.source]:
                 self._own = None
             stored = self._store.store_step(origin, step.content, own=self._own).stored
             if self._own is not None:
                 self._own += stored
+
+    def _quarantine(self, rejected: list[Rejected], origin: Origin, report: LoadReport) -> None:
+        """Keep what could not become events, but for what holds what is erased by now; that is counted all the same."""
+        with self._warehouse.writing():
+            scrub = Tombstones(self._warehouse, origin.tenant).scrub()
+            kept = rejected if scrub is None else [piece for piece in rejected if not scrub.holds_piece(piece)]
+            if kept:
+                quarantine(
+                    self._warehouse,
+                    self._clock,
+                    tenant=origin.tenant,
+                    load_id=origin.load_id,
+                    source=origin.source,
+                    file_name=report.file,
+                    rejected=kept,
+                    keep_raw=self._request.pseudonym_key is None,
+                )
 
     def _check_share(self, batch: Batch, report: LoadReport) -> None:
         share = self._request.max_bad_share
@@ -309,7 +325,13 @@ class Load:
         if "own_sequence" in events.columns:  # an XES export of ours: numbers of the source, where it says so
             numbers = pl.coalesce("own_sequence", "sequence").alias("sequence")
             events = events.with_columns(numbers).drop("own_sequence")
-        content = staged(origin, events, self._occurrences.of(events), objects, links, now=self._clock.now())
+        scrub = self._tombstones.scrub()
+        if scrub is not None:  # rows are counted as they are kept, and have the places that they had
+            events, objects, links = scrub.events(events)[0], scrub.objects(objects), scrub.links(links)
+        erased = scrub.count if scrub is not None else 0
+        content = staged(
+            origin, events, self._occurrences.of(events), objects, links, now=self._clock.now(), erased=erased
+        )
         return _Step(content, rejected, bytes_read)
 
     def _count(self, report: LoadReport) -> None:

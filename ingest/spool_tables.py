@@ -130,6 +130,38 @@ DRIFTS = Table(
 )
 """One row per change of what a source says, the last time it was noticed."""
 
+ERASURES = Table(
+    "erasures",
+    SPOOL,
+    tenant(),
+    Column("erasure", String(32), primary_key=True),
+    Column("object_type", String(500), nullable=False),
+    Column("digest", String(32), nullable=False),  # keyed, of the subject: who has its id can find its orders
+    Column("subject", Text),  # JSON, null once it is done
+    Column("reason", Text, nullable=False),
+    Column("ordered_by", String(254), nullable=False),
+    Column("ordered_at", Instant, nullable=False),
+    Column("phase", String(16), nullable=False),  # see `ingest.erasing.orders`
+    Column("events_deleted", BigInteger, nullable=False),
+    Column("events_rewritten", BigInteger, nullable=False),
+    Column("values_deleted", BigInteger, nullable=False),
+    Column("links_deleted", BigInteger, nullable=False),
+    Column("quarantine_entries", BigInteger, nullable=False),
+    Column("ended_at", Instant),
+    Column("verified", Boolean),  # null before it is done
+    Column("places", Text, nullable=False),  # where something of it may be left, as JSON
+)
+"""One row per order to erase a subject, those that found nothing included."""
+
+ERASURE_SECRETS = Table(
+    "erasure_secrets",
+    SPOOL,
+    tenant(),
+    Column("secret", String(64), nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+"""One row per tenant that erased something while no pseudonym key was set: the key of the digests of that."""
+
 TABLES_LOCK = 7_236_110_094
 """Of this program alone: two processes that open an empty database must not both make the tables."""
 

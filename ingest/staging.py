@@ -41,6 +41,11 @@ class Step:
     names: dict[str, list[str]]  # of each of NAMED, those of its events
     objects: pl.DataFrame
     links: pl.DataFrame
+    erased: int = 0  # subjects that were taken out of it: all that are erased, or it must not be stored
+
+
+class ErasedMeanwhile(Exception):
+    """Something was erased since a step was made ready: it is to be made anew, from what it was made of."""
 
 
 def staged(
@@ -51,12 +56,13 @@ def staged(
     links: pl.DataFrame,
     *,
     now: datetime,
+    erased: int = 0,
 ) -> Step:
     """The step of events of EVENT_FRAME (an extra `source` column overrides the origin's), object attributes and
     links. `occurrence`: how many equal rows of the same file came before each; `now` is when events without
-    `seen_at` were seen."""
+    `seen_at` were seen; `erased`: how many subjects were taken out of them before (`ingest.erasing.scrub`)."""
     if events.is_empty():
-        return Step(0, b"", (), True, True, {}, objects, links)
+        return Step(0, b"", (), True, True, {}, objects, links, erased)
     source = pl.col("source") if "source" in events.columns else pl.lit(origin.source)
     given = pl.col("source_event_id") != ""
     # An event without an id of its own is its content: it has copies, and they have no revisions.
@@ -79,7 +85,7 @@ def staged(
         )
     names = {kind: [name for name in rows[kind].unique() if name] for kind in NAMED}
     slim = _slim(rows)
-    return Step(rows.height, parquet(slim), tuple(slim.columns), distinct, counted, names, objects, links)
+    return Step(rows.height, parquet(slim), tuple(slim.columns), distinct, counted, names, objects, links, erased)
 
 
 def _order_at(events: pl.DataFrame, zone: ZoneInfo | None) -> pl.Expr:

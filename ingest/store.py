@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import polars as pl
 
-from ingest.staging import Origin, Step, staged
+from ingest.staging import ErasedMeanwhile, Origin, Step, staged
 from kernel.clock import Clock
 from kernel.errors import InputError, WarehouseError
 from kernel.warehouse import Query, Warehouse, load_query, parquet
@@ -107,8 +107,12 @@ class EventStore:
             Two names share a key of the dictionary.
         WarehouseError
             ClickHouse refused, or an event is missing after the insert; what was stored is finished by `repair`.
+        ErasedMeanwhile
+            Not all that is erased was taken out of the step. Nothing of it is stored.
         """
         with self._warehouse.writing():
+            if step.erased != self._erased(origin.tenant):
+                raise ErasedMeanwhile
             self._store_names(origin.tenant, step.names)
             held = self._begun(origin, self._next_batch())
             if not step.objects.is_empty():
@@ -120,6 +124,14 @@ class EventStore:
             stored = self._marked(held, step.rows, 0) if alone else self._relate(held)
             self._warehouse.release_memory()
             return stored
+
+    def begin(self, origin: Origin) -> Held:
+        """Record that a step is begun which somebody else stores."""
+        return self._begun(origin, self._next_batch())
+
+    def end(self, held: Held, *, conflicts: int) -> None:
+        """Record that all of it is stored. `conflicts`: how much it changed of what was stored before."""
+        self._mark(held, state=1, conflicts=conflicts)
 
     def stored_by(self, tenant: str, load_id: str) -> Stored:
         """What the finished steps of a load stored, those of an interrupted run of it included."""
@@ -136,6 +148,14 @@ class EventStore:
         """Batches are numbered by the microsecond they began, and always upwards."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
+
+    def _erased(self, tenant: str) -> int:
+        """How many subjects are erased. Of an embedded warehouse it is asked once, until this process erases one."""
+        found = self._warehouse.erased.get(tenant) if self._warehouse.is_alone else None
+        if found is None:
+            found = int(self._warehouse.read_for_write(_sql("erased_count"), {"tenant": tenant}).item())
+            self._warehouse.erased[tenant] = found
+        return found
 
     def _store_events(self, held: Held, step: Step, own: int | None) -> bool:
         """Store what is not stored yet, and see that it is. Whether all of it was new and no other copy counts: then

@@ -65,6 +65,8 @@ class Warehouse:
         self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
         self._writers: queue.LifoQueue[Any] = queue.LifoQueue()
         self._opened: list[Any] = []
+        self.erased: dict[str, int] = {}
+        """By tenant, how many subjects are erased, for those who load; who erases one forgets it here."""
         self._connect_arguments = self._locate()
         try:
             bootstrap = self._connect(database=None, reading=False)
@@ -77,6 +79,11 @@ class Warehouse:
             self._readers.put(None)
         for _ in range(WRITERS):
             self._writers.put(None)
+
+    @property
+    def settings(self) -> Settings:
+        """Those that it was opened with."""
+        return self._settings
 
     def _locate(self) -> dict[str, Any]:
         secret = self._settings.warehouse_url

@@ -9,9 +9,11 @@ and then partial indexes are not found: it is told not to as well.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,24 @@ class State:
             return
         with self._turn:
             yield
+
+    def compact(self, *, patience_s: float = 5.0) -> bool:
+        """Have nothing be left in the files of what was deleted; False when somebody read them for so long that the log
+        of changes could not be emptied. PostgreSQL does so by itself, in its own time."""
+        if self._turn is None:
+            return True
+        until = time.monotonic() + patience_s
+        try:
+            with self._in_turn(), _translated(), closing(self.engine.raw_connection()) as connection:
+                connection.execute("VACUUM")
+                while True:
+                    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not busy or time.monotonic() > until:
+                        return not busy
+                    time.sleep(0.05)
+        except sqlite3.Error as error:
+            kind = type(error).__name__
+            raise StateUnavailable(f"the state database cannot be written anew ({kind})") from error
 
     def close(self) -> None:
         self.engine.dispose()

@@ -45,6 +45,7 @@ FILLED = {
     "message": "x",
     "source": "x",
     "entry": "x",
+    "erasure": "x",
 }
 
 

@@ -1,0 +1,6 @@
+-- Delete entries of the quarantine that hold the subject.
+-- Parameters: tenant, table (erase_begin.sql).
+ALTER TABLE quarantine DELETE
+WHERE tenant = {tenant:String}
+    AND entry IN (SELECT event_id FROM {table:Identifier} WHERE kind = 'entry')
+SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1

@@ -1,0 +1,16 @@
+-- Delete what link paths reached of the subject, or from it.
+-- Parameters: tenant, table (erase_begin.sql).
+ALTER TABLE reached_objects DELETE
+WHERE tenant = {tenant:String}
+    AND
+    (
+        (object_type, object_id) IN (SELECT object_type, object_id FROM {table:Identifier} WHERE kind = 'subject')
+        OR (case_id IN (SELECT object_id FROM {table:Identifier} WHERE kind = 'subject') AND process IN
+        (
+            SELECT process
+            FROM projections
+            WHERE tenant = {tenant:String}
+                AND object_type IN (SELECT object_type FROM {table:Identifier} WHERE kind = 'subject')
+        ))
+    )
+SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1

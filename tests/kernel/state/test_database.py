@@ -15,7 +15,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Column, Integer, MetaData, String, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, select, text
 from state_databases import KINDS, empty_database
 
 from kernel.errors import SettingsError, StateConflict, StateError, StateUnavailable
@@ -204,3 +204,16 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: P
         State(load_settings(home=tmp_path, state_url=SecretStr(url)))
     assert "a-password" not in str(caught.value)
     assert caught.value.retryable
+
+
+def test_several_open_a_new_file_at_once(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(60):
+            opened = [pool.submit(State, settings, file=f"{number}.sqlite", prepare=_nothing) for _ in range(4)]
+            for one in opened:
+                one.result().close()
+
+
+def _nothing(_: Connection) -> None:
+    """A file that needs no tables."""

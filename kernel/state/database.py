@@ -162,8 +162,8 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def _keep_changes_beside(cursor: Any) -> None:
-    """Write ahead of the file, in a log of changes. Where several make a new file so at once, SQLite refuses all but one
-    without waiting, whatever `busy_timeout` says."""
+    """Write ahead of the file, in a log of changes. Where several make a new file so at once, SQLite refuses all but
+    one without waiting, whatever `busy_timeout` says."""
     until = time.monotonic() + BUSY_MS / 1_000
     while True:
         try:

@@ -1,5 +1,5 @@
 """What the systems of the simulated retailer hand out, sent live through the collectors that such systems have: signed
-webhooks, OTLP, queues, streams and watched folders. It gives the same warehouse as the OCEL export of these days."""
+webhooks, OTLP, queues, streams, topics and watched folders. It gives the warehouse of the OCEL export of these days."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import pytest
 import yaml
 from collecting import needs
 from doors import LOCAL, bearer, directory
+from kafka_cluster import Cluster
 from native_deliveries import PACKS, of_system
 from running_api import running
 from same_warehouse import TABLES, content, loaded, same, simulated
@@ -39,12 +40,13 @@ from simulator.faults.scenario import Scenario
 
 NAME = f"native-{uuid4().hex[:10]}"
 SHOP_HEADERS = ("x-shop-topic", "x-shop-event-id", "x-shop-triggered-at", "received-at")
-QUEUED = ("ridge-express", "market-bazaar", "pricing")
+QUEUED = ("ridge-express", "market-bazaar")
+TOPIC = "pricing"
 STREAMED = ("meadow-post", "harbor-parcel")
 WAIT_S = 60.0
 
 
-def collect(system: str, inbox: Path) -> dict[str, Any]:
+def collect(system: str, inbox: Path, cluster: Cluster) -> dict[str, Any]:
     """How a system of the retailer is collected."""
     if system == "shop":
         return {"kind": "webhook", "style": "standard", "secrets": ["env:SHOP_SECRET"], "headers": list(SHOP_HEADERS)}
@@ -58,6 +60,8 @@ def collect(system: str, inbox: Path) -> dict[str, Any]:
     if system in STREAMED:
         stream = {"stream": f"{NAME}-{system}", "durable": "gembascope"}
         return {"kind": "nats", "host": "127.0.0.1", **stream}
+    if system == TOPIC:
+        return {"kind": "kafka", "brokers": cluster.brokers, "topics": [TOPIC], "group": NAME, "linger_ms": 20}
     per = "line" if system in ("n8n", "temporal") else "file"
     return {"kind": "folder", "path": str(inbox / system), "per": per, "stable_s": 0.1, "poll_s": 0.1}
 
@@ -65,8 +69,8 @@ def collect(system: str, inbox: Path) -> dict[str, Any]:
 class Retailer:
     """The systems, each telling all that it told in these days."""
 
-    def __init__(self, native: Path, inbox: Path, url: str) -> None:
-        self._native, self._inbox, self._url = native, inbox, url
+    def __init__(self, native: Path, inbox: Path, url: str, cluster: Cluster) -> None:
+        self._native, self._inbox, self._url, self._cluster = native, inbox, url, cluster
         self.systems = sorted(path.name for path in native.iterdir())
 
     def tell(self) -> None:
@@ -77,6 +81,8 @@ class Retailer:
                 self._export()
             elif system in QUEUED:
                 self._publish(system)
+            elif system == TOPIC:
+                self._cluster.produce(TOPIC, [one.body for one in of_system(self._native / system)])
             elif system not in STREAMED:
                 self._put(system)
 
@@ -146,15 +152,21 @@ def brokers() -> Iterator[None]:
 
 @contextmanager
 def served(
-    warehouse: Warehouse, clock: FixedClock, tenant: str, home: Path, systems: list[str]
+    warehouse: Warehouse, clock: FixedClock, tenant: str, home: Path, systems: list[str], cluster: Cluster
 ) -> Iterator[tuple[str, LiveIngest, Sourcing]]:
     """A service that collects from all systems."""
-    settings = load_settings(home=home, tenant=tenant, egress_hosts=("127.0.0.1:5672", "127.0.0.1:4222"))
+    settings = load_settings(
+        home=home, tenant=tenant, egress_hosts=("127.0.0.1:5672", "127.0.0.1:4222", *cluster.brokers)
+    )
     folder = home / "tenants" / tenant / "sources"
     folder.mkdir(parents=True)
     for system in systems:
         (home / "inbox" / system).mkdir(parents=True)
-        definition = {"id": system, "pack": PACKS.get(system, "sim-plain"), "collect": collect(system, home / "inbox")}
+        definition = {
+            "id": system,
+            "pack": PACKS.get(system, "sim-plain"),
+            "collect": collect(system, home / "inbox", cluster),
+        }
         (folder / f"{system}.yaml").write_text(yaml.safe_dump(definition))
     opened = LocalWorkspace(settings, SystemClock(), warehouse)
     with (
@@ -194,8 +206,9 @@ def test_all_systems_collected_live_give_the_warehouse_of_their_export(
     systems = sorted(path.name for path in native.iterdir())
     for system in STREAMED:
         asyncio.run(stream(native, system))
-    with served(warehouse, clock, tenant, home, systems) as (url, live, sourced):
-        Retailer(native, home / "inbox", url).tell()
+    cluster = Cluster()
+    with served(warehouse, clock, tenant, home, systems, cluster) as (url, live, sourced):
+        Retailer(native, home / "inbox", url, cluster).tell()
         found = settled(live, sourced, world.told)
         standing = {one.source: (one.standing, one.why) for one in sourced.work.desk.health()}
         assert all(bad == 0 for _, bad in found.values()), found

@@ -41,7 +41,8 @@ def find_service(home: Path) -> Service | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     try:
-        answer = httpx.get(f"{service.url}/healthz", timeout=2.0, trust_env=False)
+        # One that listens is waited for: it may be about to make its pages, or have much to do.
+        answer = httpx.get(f"{service.url}/healthz", timeout=httpx.Timeout(2.0, read=20.0), trust_env=False)
         instance = answer.json()["instance"] if answer.status_code == 200 else None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         return None

@@ -27,7 +27,6 @@ from kernel.audit.verify import verify
 from kernel.clock import FixedClock
 from kernel.errors import StateError
 from kernel.settings import Settings
-from kernel.state import migrating
 from kernel.state.database import State
 from kernel.state.tables import AUDIT_ANCHORS, AUDIT_CHAINS, AUDIT_ENTRIES
 
@@ -193,7 +192,7 @@ def test_the_database_refuses_to_change_or_delete(
 @pytest.mark.parametrize("kind", KINDS)
 def test_chains_from_before_there_were_anchors_are_continued(kind: str, tmp_path: Path) -> None:
     with empty_database(kind, tmp_path) as settings, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrating.command, "upgrade", partial(older, command.upgrade))
+        patch.setattr(command, "upgrade", partial(older, command.upgrade))
         with State(settings) as state, state.writing() as connection:
             assert not inspect(connection).has_table("audit_chains")
             before = FIRST

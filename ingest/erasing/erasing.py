@@ -124,6 +124,7 @@ class Erasing:
             self._tombstones.add(order.erasure, subject, erased.own_values(), digests, order.ordered_at)
             self._collect(order, subject, erased)
         step = Origin(self._tenant, "", order.erasure)
+        self._store.repair(self._tenant, order.erasure)  # a killed process left it: what comes after it would wait
         held = self._store.begin(step)
         touched = erased.rewrite(held.batch)
         self._store.end(held, conflicts=1)  # what was there is changed: cases may have lost all their events

@@ -143,13 +143,15 @@ class Killed(BaseException):
 
 Place = tuple[str, str, int]
 ALWAYS = {
-    ("ordered", "erase_store", 0),
+    ("ordered", "mark_batch", 0),
+    ("collected", "erase_store", 0),
     ("collected", "erase_relate", 0),
     ("rewritten", "erase_end", 1),
     ("rewritten", "erase_end", 2),
 }
-"""Where it is killed at any depth: before events are stored, between them and their relations, and when the tables of
-the erasure are dropped. A place is the phase in which a process began, a statement, and how often it was run before."""
+"""Where it is killed at any depth: when all is collected, before events are stored, between them and their relations,
+and when the tables of the erasure are dropped. A place is the phase in which a process began, a statement, and how
+often it was run before."""
 
 
 @contextmanager

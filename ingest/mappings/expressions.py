@@ -1,5 +1,5 @@
 """JMESPath with the functions that mapping packs need. An expression is made into Python functions once; what it asks
-elements of lists is left to jmespath's interpreter, which takes several times as long."""
+elements of lists is left to jmespath's interpreter."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, select, text
 from state_databases import KINDS, empty_database
@@ -21,6 +22,7 @@ from state_databases import KINDS, empty_database
 from kernel.errors import SettingsError, StateConflict, StateError, StateUnavailable
 from kernel.settings import Settings, load_settings
 from kernel.state.database import State
+from kernel.state.migrating import FOLDER, NEWEST
 from kernel.state.tables import METADATA
 from kernel.state.tables.base import Instant
 
@@ -46,6 +48,12 @@ def state(settings: Settings) -> Iterator[State]:
 def value(state: State) -> int:
     with state.reading() as connection:
         return int(connection.execute(select(COUNTERS.c.value)).scalar_one())
+
+
+def test_the_newest_migration_is_known_without_reading_any() -> None:
+    found = ScriptDirectory(str(FOLDER))
+    assert found.get_current_head() == NEWEST
+    assert all(Path(one.path).name.partition("_")[0] == one.revision for one in found.walk_revisions())
 
 
 def test_the_migrations_make_the_tables_that_the_code_names(settings: Settings) -> None:

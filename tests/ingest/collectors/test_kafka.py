@@ -53,11 +53,13 @@ def test_a_process_that_is_killed_loses_nothing(cluster: Cluster, tmp_path: Path
     cluster.publish(topic, range(60))
     path, settings = tmp_path / "kept", text_of(cluster.settings(topic).model_dump())
     collect_in_process(settings, path, 60, "after", at=2)
+    first, second = (len(batch["deliveries"]) for batch in kept(path))
+    assert sum(offset for offset in cluster.committed(topic) if offset > 0) == first, "what it was killed after"
     collect_in_process(settings, path, 60)
     batches = [[one["key"] for one in batch["deliveries"]] for batch in kept(path)]
     keys = [key for batch in batches for key in batch]
     assert set(keys) == {f"{topic}/{n % 4}/{n // 4}" for n in range(60)}
-    assert len(keys) - 60 == len(batches[1])
+    assert len(keys) - 60 <= second  # it ends when all is there, and may not have come to what it would get again
 
 
 def test_partitions_that_another_member_gets_are_lost_to_nobody(cluster: Cluster) -> None:

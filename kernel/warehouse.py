@@ -14,7 +14,8 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,10 +47,18 @@ class Query:
     text: str
 
 
+WAITING = ("mutations_sync", "lightweight_deletes_sync")
+"""Whether a DELETE is waited for: 0 for no, 2 for all servers."""
+DELETING_POLL_S = 0.002
+
+
 def load_query(beside: str, name: str) -> Query:
     """The query in `sql/NAME.sql` beside the module whose `__file__` is given."""
     path = Path(beside).parent / "sql" / f"{name}.sql"
     return Query(name, path.read_text(encoding="utf-8"))
+
+
+DELETING, GIVING_UP = load_query(__file__, "deleting"), load_query(__file__, "giving_up")
 
 
 class Warehouse:
@@ -177,10 +186,12 @@ class Warehouse:
         with self._writing() as client, _translated(query.name):
             return _frame(client.query_arrow(query.text, parameters=dict(parameters or {})))
 
-    def command(self, query: Query, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that gives no rows (DDL, INSERT … SELECT)."""
+    def command(
+        self, query: Query, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Run a statement that gives no rows (DDL, INSERT … SELECT), under `settings` of ClickHouse."""
         with self._writing() as client, _translated(query.name):
-            client.command(query.text, parameters=dict(parameters or {}))
+            client.command(query.text, parameters=dict(parameters or {}), settings=dict(settings or {}))
 
     def commands(self, *statements: tuple[Query, Mapping[str, Any]]) -> None:
         """Run statements that do not read what the others write, side by side; the first error when all have ended."""
@@ -226,24 +237,47 @@ class Warehouse:
         if self._lock_file is None:
             yield
             return
-        self._merges("STOP")
+        self._merges("STOP", LARGE_TABLES)
         try:
             yield
         finally:
-            self._merges("START")
+            self._merges("START", LARGE_TABLES)
 
-    def _merges(self, word: Literal["START", "STOP"]) -> None:
+    def _merges(self, word: Literal["START", "STOP"], tables: Iterable[str]) -> None:
         with self._writing() as client, _translated(f"{word.lower()} merges"):
-            for table in LARGE_TABLES:
+            for table in tables:
                 client.command(f"SYSTEM {word} MERGES {{table:Identifier}}", parameters={"table": table})
 
     def delete(self, query: Query, parameters: Mapping[str, Any]) -> None:
-        """Run a DELETE. It is done by who merges, and would wait for ever for merges that are put off: here they begin
-        again, and nobody puts them off while it runs."""
+        """Run a DELETE, and wait until it is done. It is done by who merges, and would wait for ever for merges that are
+        put off: here they begin again, and nobody puts them off while it runs.
+
+        The embedded engine has few threads for it, and one that found them busy looks again half a second later, for
+        each part of the table: it is told to look as long as there is something to do.
+
+        Raises
+        ------
+        WarehouseError
+            ClickHouse refused it, or could not do it; the message holds no data.
+        """
         with self._write_lock:
-            if self._lock_file is not None:
-                self._merges("START")
-            self.command(query, parameters)
+            if self._lock_file is None:
+                self.command(query, parameters, {name: 2 for name in WAITING})
+                return
+            self._merges("START", LARGE_TABLES)
+            self.command(query, parameters, {name: 0 for name in WAITING})
+            while waiting := self._deleting():
+                if any(waiting.values()):
+                    self.command(GIVING_UP)  # it would be tried for ever, and be waited for by whoever deletes next
+                    raise WarehouseError(f"{query.name}: ClickHouse could not delete", query=query.name)
+                self._merges("START", waiting)
+                time.sleep(DELETING_POLL_S)
+
+    def _deleting(self) -> dict[str, bool]:
+        """The tables of which something is still to be deleted, and whether that was tried in vain."""
+        with self._writing() as client, _translated(DELETING.name):
+            found = _frame(client.query_arrow(DELETING.text))
+        return dict(zip(found["table"], found["failed"].cast(pl.Boolean), strict=True))
 
     def release_memory(self) -> None:
         """Let the embedded engine give freed memory back: after each step of a long load, else it keeps the peaks."""

@@ -3,4 +3,4 @@
 ALTER TABLE quarantine DELETE
 WHERE tenant = {tenant:String}
     AND entry IN (SELECT event_id FROM {table:Identifier} WHERE kind = 'entry')
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

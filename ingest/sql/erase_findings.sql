@@ -10,4 +10,4 @@ WHERE tenant = {tenant:String}
         WHERE tenant = {tenant:String}
             AND object_type IN (SELECT object_type FROM {table:Identifier} WHERE kind = 'subject')
     )
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

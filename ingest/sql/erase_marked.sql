@@ -1,2 +1,2 @@
 -- Delete the rows that are marked as deleted. Parameters: table.
-ALTER TABLE {table:Identifier} APPLY DELETED MASK SETTINGS mutations_sync = 2
+ALTER TABLE {table:Identifier} APPLY DELETED MASK

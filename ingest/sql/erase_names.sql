@@ -4,4 +4,4 @@ ALTER TABLE names DELETE
 WHERE tenant = {tenant:String}
     AND kind = 'actor'
     AND name IN (SELECT text FROM {table:Identifier} WHERE kind = 'name')
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

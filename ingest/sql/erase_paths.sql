@@ -8,4 +8,4 @@ WHERE (case_id, version) IN
         WHERE kind = 'path' AND source = {process:String}
     )
     OR ({of_subject:UInt8} = 1 AND case_id IN (SELECT object_id FROM {table:Identifier} WHERE kind = 'subject'))
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

@@ -8,4 +8,4 @@ WHERE tenant = {tenant:String}
         OR event_id IN (SELECT event_id FROM {rewritten:Identifier})
         OR (object_type, object_id) IN (SELECT object_type, object_id FROM {table:Identifier} WHERE kind = 'subject')
     )
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

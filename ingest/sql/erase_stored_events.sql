@@ -2,4 +2,4 @@
 ALTER TABLE events DELETE
 WHERE tenant = {tenant:String}
     AND (event_id, content_hash) IN (SELECT event_id, content_hash FROM {table:Identifier} WHERE kind = 'event')
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

@@ -3,4 +3,4 @@
 ALTER TABLE touched_objects DELETE
 WHERE tenant = {tenant:String}
     AND (object_type, object_id) IN (SELECT object_type, object_id FROM {table:Identifier} WHERE kind = 'subject')
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

@@ -7,4 +7,4 @@ WHERE tenant = {tenant:String}
         (object_type, object_id) IN (SELECT object_type, object_id FROM {table:Identifier} WHERE kind = 'subject')
         OR value IN (SELECT text FROM {table:Identifier} WHERE kind = 'value')
     )
-SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
+SETTINGS allow_nondeterministic_mutations = 1

@@ -101,6 +101,28 @@ def test_merges_that_were_put_off_are_made_after_an_error_and_before_a_delete(tm
     assert told.stdout.splitlines() == ["merge: ClickHouse refused (ABORTED, code 236)", "merged", "0"]
 
 
+def command(warehouse: Warehouse, text: str) -> None:
+    warehouse.command(Query("test", text))
+
+
+def test_a_delete_is_done_when_it_returns_and_one_that_fails_keeps_no_other_from_it(warehouse: Warehouse) -> None:
+    count = Query("count", "SELECT count() FROM deleted_test")
+    command(warehouse, "CREATE TABLE deleted_test (n UInt64) ENGINE = MergeTree PARTITION BY n % 4 ORDER BY n")
+    try:
+        for number in range(24):  # a part each: more than the engine has threads for
+            command(warehouse, f"INSERT INTO deleted_test VALUES ({number})")
+        warehouse.delete(Query("light", "DELETE FROM deleted_test WHERE n < {n:UInt64}"), {"n": 10})
+        assert warehouse.query(count).item() == 14
+        failing = Query("failing", "ALTER TABLE deleted_test DELETE WHERE throwIf(n = 20, 'no')")
+        with pytest.raises(WarehouseError):
+            warehouse.delete(failing, {})
+        if warehouse.is_alone:
+            warehouse.delete(Query("heavy", "ALTER TABLE deleted_test DELETE WHERE n < {n:UInt64}"), {"n": 20})
+            assert warehouse.query(count).item() == 4
+    finally:
+        command(warehouse, "DROP TABLE deleted_test SYNC")
+
+
 def test_the_schema_is_applied_once(warehouse: Warehouse, clock: FixedClock) -> None:
     assert migrate(warehouse, clock) == []
 

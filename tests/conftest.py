@@ -52,7 +52,17 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, clock: FixedClock) -> It
         yield opened
 
 
+def _tenant_of(node: str) -> str:
+    return "t" + hashlib.blake2b(node.encode(), digest_size=10).hexdigest()
+
+
 @pytest.fixture
 def tenant(request: pytest.FixtureRequest) -> str:
     """A tenant of the test's own."""
-    return "t" + hashlib.blake2b(request.node.nodeid.encode(), digest_size=10).hexdigest()
+    return _tenant_of(request.node.nodeid)
+
+
+@pytest.fixture(scope="module")
+def shared_tenant(request: pytest.FixtureRequest) -> str:
+    """A tenant for the tests of one file, of a log that none of them changes."""
+    return _tenant_of(request.node.nodeid)

@@ -24,12 +24,16 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
-def view(warehouse: Warehouse, clock: Clock, tenant: str) -> ProcessView:
+def a_log(warehouse: Warehouse, clock: Clock, tenant: str) -> ProcessView:
     """A: 2 events from 0 to 60 minutes; B: 1 event at 90 minutes; C: 3 events from 20 to 40 minutes."""
     rows = [happened("go", "0m", "A"), happened("stop", "60m", "A"), happened("go", "90m", "B")]
     rows += [happened(activity, f"{minute}m", "C") for activity, minute in (("go", 20), ("wait", 30), ("stop", 40))]
     return stored(warehouse, clock, tenant, frame(rows))
+
+
+@pytest.fixture(scope="module")
+def view(warehouse: Warehouse, clock: Clock, shared_tenant: str) -> ProcessView:
+    return a_log(warehouse, clock, shared_tenant)
 
 
 @pytest.mark.parametrize("order_by", ORDERS)
@@ -54,8 +58,9 @@ def test_parts_of_a_case_are_the_case(view: ProcessView) -> None:
 
 
 def test_an_event_ahead_of_the_projection_is_there_without_a_wait(
-    view: ProcessView, warehouse: Warehouse, clock: Clock, tenant: str
+    warehouse: Warehouse, clock: Clock, tenant: str
 ) -> None:
+    view = a_log(warehouse, clock, tenant)
     File(warehouse, clock, tenant).step(frame([happened("late", "200m", "C")]))
     part = case_part(view, "C", first=2, most=2)
     assert part.total == 4

@@ -25,8 +25,8 @@ DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 
 
-@pytest.fixture
-def view(warehouse: Warehouse, clock: Clock, tenant: str) -> ProcessView:
+@pytest.fixture(scope="module")
+def view(warehouse: Warehouse, clock: Clock, shared_tenant: str) -> ProcessView:
     """Case 1: A B C from day 0 to day 2, complete. Case 2: A C in one minute of day 1, complete. Case 3: A B on day
     3, open. Case 4 is a test."""
     rows = [
@@ -48,7 +48,7 @@ def view(warehouse: Warehouse, clock: Clock, tenant: str) -> ProcessView:
         Told("4", "kind", "test"),
     ]
     definition = process(end=("C",), excluded=(Population(name="tests", attribute="kind", values=("test",)),))
-    return stored(warehouse, clock, tenant, frame(rows), objects=object_frame(told), definition=definition)
+    return stored(warehouse, clock, shared_tenant, frame(rows), objects=object_frame(told), definition=definition)
 
 
 @pytest.mark.parametrize(

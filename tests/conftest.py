@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+from examples import DEPTH
 
 from kernel.clock import FixedClock
 from kernel.schema import migrate
@@ -17,6 +19,34 @@ from kernel.settings import load_settings
 from kernel.warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
+EITHER = (frozenset({"sqlite", "postgresql"}), frozenset({"light", "dark"}))
+"""Values of parameters of which a test is run with one alone where laws are tried in less than half of their depth."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Draw them by the name of the test, and tell how many tests are left out. Where the databases themselves are
+    tested, both are."""
+    if DEPTH >= 0.5:
+        return
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        drawn = callspec is None or item.nodeid.startswith("tests/kernel/") or _is_drawn(item.nodeid, callspec.params)
+        (kept if drawn else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+def _is_drawn(node: str, params: dict[str, Any]) -> bool:
+    for values in EITHER:
+        for value in params.values():
+            if isinstance(value, str) and value in values:
+                others = node.replace(value, "")
+                chosen = sorted(values)[hashlib.blake2b(others.encode(), digest_size=1).digest()[0] % 2]
+                if value != chosen:
+                    return False
+    return True
 
 
 @pytest.fixture(scope="session")

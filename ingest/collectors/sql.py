@@ -142,7 +142,7 @@ class SqlCollector:
         place, deliveries, digests = self._place, [], []
         names: dict[int, str] = {}
         for row in rows:
-            body, key = row_json(row, shape.zones), key_json(row, self.settings.key, shape.zones)
+            body, key = row_json(row, shape.zones, shape.digits), key_json(row, self.settings.key, shape.zones)
             of_key, of_row = digest(key.encode()), digest(body)
             digests.append((of_key, of_row))
             if not place.knows(of_key, of_row):

@@ -95,7 +95,7 @@ class Comparison:
         for n in range(0, len(keys), _ROWS):
             chunk = [[row[name] for name in self._settings.key] for row in keys[n : n + _ROWS]]
             rows, shape = self._source.rows_of(connection, chunk)
-            found = {self._name(row, shape): row_json(row, shape.zones) for row in rows}
+            found = {self._name(row, shape): row_json(row, shape.zones, shape.digits) for row in rows}
             self._known.add({key_hash(digest(key.encode())): key for key in found})
             headers = {"change": "upsert", "sampled": "true", "table": self._settings.name}
             if found:

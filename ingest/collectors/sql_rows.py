@@ -17,13 +17,15 @@ from ingest.sources.delivery import CollectorError
 DIGEST_BYTES = 16
 
 
-def row_json(row: Mapping[str, Any], zones: Mapping[str, ZoneInfo | None]) -> bytes:
-    """The row as a JSON object, columns in their order. `zones`: the time zone of columns that hold times without one.
+def row_json(row: Mapping[str, Any], zones: Mapping[str, ZoneInfo | None], digits: Mapping[str, int]) -> bytes:
+    """The row as a JSON object, columns in their order. `zones`: the time zone of columns that hold times without one;
+    `digits`: how many of a second columns say that their times have.
 
     Decimals and what JSON has no number for (NaN, infinities) are texts, as are times (RFC 3339 with offset), dates
-    and durations (hours:minutes:seconds); bytes are base64.
+    and durations (hours:minutes:seconds); bytes are base64. A time is as exact as its column, also where it is a whole
+    second by chance; where the column does not say, as its value.
     """
-    return _dumped({name: _plain(value, zones.get(name)) for name, value in row.items()})
+    return _dumped({name: _plain(value, zones.get(name), digits.get(name)) for name, value in row.items()})
 
 
 def key_json(row: Mapping[str, Any], key: Sequence[str], zones: Mapping[str, ZoneInfo | None]) -> str:
@@ -39,7 +41,7 @@ def _dumped(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _plain(value: Any, zone: ZoneInfo | None) -> Any:
+def _plain(value: Any, zone: ZoneInfo | None, digits: int | None = None) -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -47,7 +49,7 @@ def _plain(value: Any, zone: ZoneInfo | None) -> Any:
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else str(value)
     if isinstance(value, datetime):
-        return _instant(value, zone)
+        return _instant(value, zone, digits)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, timedelta):
@@ -55,18 +57,19 @@ def _plain(value: Any, zone: ZoneInfo | None) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(bytes(value)).decode()
     if isinstance(value, dict):
-        return {str(name): _plain(one, zone) for name, one in value.items()}
+        return {str(name): _plain(one, zone, digits) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one, zone) for one in value]
+        return [_plain(one, zone, digits) for one in value]
     return str(value)
 
 
-def _instant(value: datetime, zone: ZoneInfo | None) -> str:
+def _instant(value: datetime, zone: ZoneInfo | None, digits: int | None) -> str:
     if value.tzinfo is None:
         if zone is None:
             raise CollectorError("the rows hold times without a time zone: say which it is, by `timezone`")
         value = value.replace(tzinfo=zone)
-    return value.isoformat()
+    exact = "auto" if digits is None else "seconds" if not digits else "milliseconds" if digits <= 3 else "microseconds"
+    return value.isoformat(timespec=exact)
 
 
 def _duration(value: timedelta) -> str:

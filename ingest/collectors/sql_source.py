@@ -40,6 +40,10 @@ _WITHOUT_ZONE = {"postgresql": {1114, 1115}, "mysql": {12}}
 """Type codes of times without a zone: timestamp and its arrays; DATETIME."""
 _IN_UTC = {"postgresql": set[int](), "mysql": {7}}
 """TIMESTAMP of MariaDB comes without a zone, in that of the session, which is UTC here."""
+_TIMES = {"postgresql": {1114, 1115, 1184, 1185}, "mysql": {7, 12}}
+"""With a zone or without."""
+_DIGITS = {"postgresql": 4, "mysql": 5}
+"""Where a driver says how many digits of a second the column has: as its precision, and as its scale."""
 # In the zone of the column, whichever that is.
 _EARLIEST, _LATEST = datetime.min, datetime.max  # noqa: DTZ901
 
@@ -51,6 +55,8 @@ class Shape:
     columns: tuple[str, ...]
     zones: dict[str, ZoneInfo | None]
     """Of each column that holds times without a zone: the one they are in; None where nobody said."""
+    digits: dict[str, int]
+    """Of columns that hold times: how many digits of a second they have, where the database says so."""
 
 
 class SqlSource:
@@ -188,7 +194,9 @@ class SqlSource:
         if len(set(names)) < len(names):
             raise CollectorError(f"{self.settings.name}: two columns have the same name")
         declared = None if self.settings.timezone is None else ZoneInfo(self.settings.timezone)
-        return Shape(names, {str(one[0]): declared for one in described if one[1] in _WITHOUT_ZONE[self._family]})
+        zones = {str(one[0]): declared for one in described if one[1] in _WITHOUT_ZONE[self._family]}
+        exact = {str(one[0]): one[_DIGITS[self._family]] for one in described if one[1] in _TIMES[self._family]}
+        return Shape(names, zones, {name: digits for name, digits in exact.items() if digits is not None})
 
 
 def _column(name: str) -> ColumnElement[Any]:

@@ -13,12 +13,11 @@ from threading import Event
 from typing import Any
 from uuid import uuid4
 
-import psycopg
-import pymysql
 import pytest
-from collecting import SECRETS, collect_in_process, needs, text_of
+from collecting import SECRETS, collect_in_process, text_of
 from inlets import MemoryInlet, kept
 from pydantic import ValidationError
+from sql_databases import PORTS, USERS, connected, own_database, run
 
 from ingest.collectors.known_keys import StateKeys, make_key_tables
 from ingest.collectors.polled_settings import SqlSettings
@@ -29,7 +28,6 @@ from kernel.settings import load_settings
 from kernel.state.database import State
 
 DIALECTS = ("postgresql", "mariadb")
-PORTS = {"postgresql": 5432, "mariadb": 3306}
 
 
 @dataclass
@@ -37,23 +35,17 @@ class Database:
     dialect: str
     table: str
     stack: ExitStack
-    database: str = "postgres"
+    database: str
 
     def open(self) -> Any:
-        """A session, each statement of which is committed at once unless it says BEGIN."""
-        if self.dialect == "postgresql":
-            return self.stack.enter_context(
-                psycopg.connect("postgresql://postgres@127.0.0.1/postgres", autocommit=True)
-            )
-        session = pymysql.connect(host="127.0.0.1", user="root", autocommit=True, database=self.database)
+        session = connected(self.dialect, self.database)
         self.stack.callback(session.close)
         return session
 
     def settings(self, **changes: Any) -> SqlSettings:
         plain: dict[str, Any] = {"kind": "sql", "dialect": self.dialect, "host": "127.0.0.1", "table": self.table}
         plain |= {"port": PORTS[self.dialect], "key": ["id"], "poll_s": 0.05, "batch": 4, "timezone": "Europe/Berlin"}
-        plain |= {"user": "postgres", "database": "postgres"} if self.dialect == "postgresql" else {}
-        plain |= {"user": "root", "database": self.database} if self.dialect == "mariadb" else {}
+        plain |= {"user": USERS[self.dialect], "database": self.database}
         watermark = {"column": "changed", "type": "timestamp", "overlap": 60}
         return SqlSettings.model_validate(plain | {"watermark": watermark} | changes)
 
@@ -61,23 +53,10 @@ class Database:
         return SqlCollector(self.settings(**changes), SECRETS)
 
 
-def run(session: Any, *statements: str) -> None:
-    cursor = session.cursor()
-    for statement in statements:
-        cursor.execute(statement)
-
-
 @contextmanager
 def database(dialect: str) -> Iterator[Database]:
-    needs(PORTS[dialect], dialect)
     with ExitStack() as stack:
-        made = Database(dialect, f"Orders {uuid4().hex}", stack)
-        if dialect == "mariadb":
-            server = pymysql.connect(host="127.0.0.1", user="root", autocommit=True)
-            stack.callback(server.close)
-            made.database = f"gembascope_{uuid4().hex}"
-            run(server, f"CREATE DATABASE {made.database}")
-            stack.callback(run, server, f"DROP DATABASE {made.database}")
+        made = Database(dialect, f"Orders {uuid4().hex}", stack, stack.enter_context(own_database(dialect)))
         session = made.open()
         instant, local = ("timestamptz", "timestamp") if dialect == "postgresql" else ("timestamp(6)", "datetime")
         columns = f"id bigint PRIMARY KEY, state varchar(20), changed {instant} NULL, local {local} NULL"
@@ -161,6 +140,20 @@ def test_a_row_comes_as_typed_json(postgres: Database) -> None:
     }  # fmt: skip
     assert delivery.headers == {"change": "upsert", "sampled": "true", "table": view.strip('"')}
     assert delivery.key == view.strip('"') + "/[1]"
+
+
+def test_a_time_is_as_exact_as_its_column_also_on_a_whole_second(source: Database) -> None:
+    """What is told to the millisecond is no less exact where there is nothing after the second."""
+    told = "'2026-03-01 12:00:00'"
+    kind = "timestamp" if source.dialect == "postgresql" else "datetime"
+    columns = ", ".join(f"CAST({told} AS {kind}({digits})) AS t{digits}" for digits in (0, 3, 6))
+    inlet = MemoryInlet()
+    poll(source.collector(table=None, select=f"SELECT 1 AS id, TIMESTAMP {told} AS changed, {columns}"), inlet)
+    row = json.loads(inlet.taken[0].body)
+    noon = "2026-03-01T12:00:00"
+    assert [row[name] for name in ("changed", "t0", "t3", "t6")] == [
+        f"{noon}+01:00", f"{noon}+01:00", f"{noon}.000+01:00", f"{noon}.000000+01:00",
+    ]  # fmt: skip
 
 
 def test_rows_of_one_instant_are_neither_skipped_nor_repeated_by_pages(source: Database) -> None:

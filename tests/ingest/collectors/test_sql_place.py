@@ -65,8 +65,8 @@ def test_an_hour_that_comes_twice_is_read_twice() -> None:
 def test_numbers_that_json_has_none_for_and_durations_are_texts() -> None:
     row = {"a": float("nan"), "b": Decimal("1E+3"), "c": timedelta(hours=-26, seconds=-1), "d": {"x": float("-inf")}}
     row |= {"e": timedelta(microseconds=5), "f": 2**70, "g": "\ud800"}
-    assert json.loads(row_json(row, {})) == {
+    assert json.loads(row_json(row, {}, {})) == {
         "a": "nan", "b": "1000", "c": "-26:00:01", "d": {"x": "-inf"}, "e": "00:00:00.000005", "f": 2**70, "g": "?",
     }  # fmt: skip
     with pytest.raises(CollectorError, match="timezone"):
-        row_json({"at": datetime.fromisoformat("2026-01-01T00:00")}, {})
+        row_json({"at": datetime.fromisoformat("2026-01-01T00:00")}, {}, {})

@@ -1,5 +1,6 @@
 """What the systems of the simulated retailer hand out, sent live through the collectors that such systems have: signed
-webhooks, OTLP, queues, streams, topics and watched folders. It gives the warehouse of the OCEL export of these days."""
+webhooks, CloudEvents, OTLP, queues, streams, topics, polled tables and watched folders. It gives the warehouse of the
+OCEL export of these days."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,7 +23,11 @@ import yaml
 from collecting import needs
 from doors import LOCAL, bearer, directory
 from kafka_cluster import Cluster
+from native_cloudevents import SENDING, requests
 from native_deliveries import PACKS, of_system
+from native_packs import of_data, of_rows
+from native_tables import TABLES as POLLED
+from native_tables import Tables, tables
 from running_api import running
 from same_warehouse import TABLES, content, loaded, same, simulated
 from signed_webhooks import SECRETS, signed
@@ -46,7 +51,7 @@ STREAMED = ("meadow-post", "harbor-parcel")
 WAIT_S = 60.0
 
 
-def collect(system: str, inbox: Path, cluster: Cluster) -> dict[str, Any]:
+def collect(system: str, inbox: Path, cluster: Cluster, polled: Tables) -> dict[str, Any]:
     """How a system of the retailer is collected."""
     if system == "shop":
         return {"kind": "webhook", "style": "standard", "secrets": ["env:SHOP_SECRET"], "headers": list(SHOP_HEADERS)}
@@ -54,6 +59,10 @@ def collect(system: str, inbox: Path, cluster: Cluster) -> dict[str, Any]:
         return {"kind": "webhook", "style": "stripe", "secrets": ["env:PAYMENTS_SECRET"]}
     if system == "bus":
         return {"kind": "otlp"}
+    if system == SENDING:
+        return {"kind": "cloudevents"}
+    if system in POLLED:
+        return polled.collect(system)
     if system in QUEUED:
         queue = {"queue": f"{NAME}-{system}", "declare": True, "linger_ms": 20}
         return {"kind": "rabbitmq", "host": "127.0.0.1", "password": "env:QUEUE_PASSWORD", **queue}
@@ -69,8 +78,8 @@ def collect(system: str, inbox: Path, cluster: Cluster) -> dict[str, Any]:
 class Retailer:
     """The systems, each telling all that it told in these days."""
 
-    def __init__(self, native: Path, inbox: Path, url: str, cluster: Cluster) -> None:
-        self._native, self._inbox, self._url, self._cluster = native, inbox, url, cluster
+    def __init__(self, native: Path, inbox: Path, url: str, cluster: Cluster, polled: Tables) -> None:
+        self._native, self._inbox, self._url, self._cluster, self._polled = native, inbox, url, cluster, polled
         self.systems = sorted(path.name for path in native.iterdir())
 
     def tell(self) -> None:
@@ -79,6 +88,10 @@ class Retailer:
                 self._send_webhooks(system)
             elif system == "bus":
                 self._export()
+            elif system == SENDING:
+                self._send_cloudevents(system)
+            elif system in POLLED:
+                self._polled.add(system, self._native / system)
             elif system in QUEUED:
                 self._publish(system)
             elif system == TOPIC:
@@ -102,6 +115,12 @@ class Retailer:
                 for request in path.read_bytes().splitlines():
                     answer = client.post("/otlp/bus/v1/traces", content=request)
                     assert (answer.status_code, answer.json()) == (200, {})
+
+    def _send_cloudevents(self, system: str) -> None:
+        with httpx.Client(base_url=self._url, trust_env=False, headers=bearer(LOCAL)) as client:
+            for one in requests(self._native / system):
+                answer = client.post(f"/api/v1/sources/{system}/cloudevents", content=one.body, headers=one.headers)
+                assert (answer.status_code, answer.json()["accepted"]) == (202, one.events), answer.text
 
     def _publish(self, system: str) -> None:
         connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1"))
@@ -150,24 +169,35 @@ def brokers() -> Iterator[None]:
     asyncio.run(remove_streams())
 
 
+def define(folder: Path, systems: list[str], how: Callable[[str], dict[str, Any]]) -> None:
+    """The sources of a tenant, and packs of its own for those whose records come in another way than is shipped."""
+    for kind in ("sources", "mappings"):
+        (folder / kind).mkdir(parents=True)
+    for system in systems:
+        pack = PACKS.get(system, "sim-plain")
+        definition = {"id": system, "pack": pack, "collect": how(system)}
+        (folder / "sources" / f"{system}.yaml").write_text(yaml.safe_dump(definition))
+        if system in POLLED or system == SENDING:
+            own = of_rows(pack) if system in POLLED else of_data(pack)
+            (folder / "mappings" / f"{pack}.yaml").write_text(yaml.safe_dump(own))
+
+
 @contextmanager
 def served(
-    warehouse: Warehouse, clock: FixedClock, tenant: str, home: Path, systems: list[str], cluster: Cluster
+    warehouse: Warehouse,
+    clock: FixedClock,
+    tenant: str,
+    home: Path,
+    systems: list[str],
+    cluster: Cluster,
+    polled: Tables,
 ) -> Iterator[tuple[str, LiveIngest, Sourcing]]:
     """A service that collects from all systems."""
-    settings = load_settings(
-        home=home, tenant=tenant, egress_hosts=("127.0.0.1:5672", "127.0.0.1:4222", *cluster.brokers)
-    )
-    folder = home / "tenants" / tenant / "sources"
-    folder.mkdir(parents=True)
+    reached = ("127.0.0.1:5672", "127.0.0.1:4222", *cluster.brokers, *polled.reached)
+    settings = load_settings(home=home, tenant=tenant, egress_hosts=reached)
+    define(home / "tenants" / tenant, systems, lambda system: collect(system, home / "inbox", cluster, polled))
     for system in systems:
         (home / "inbox" / system).mkdir(parents=True)
-        definition = {
-            "id": system,
-            "pack": PACKS.get(system, "sim-plain"),
-            "collect": collect(system, home / "inbox", cluster),
-        }
-        (folder / f"{system}.yaml").write_text(yaml.safe_dump(definition))
     opened = LocalWorkspace(settings, SystemClock(), warehouse)
     with (
         directory(home / "people", clock, tenant) as people,
@@ -207,8 +237,15 @@ def test_all_systems_collected_live_give_the_warehouse_of_their_export(
     for system in STREAMED:
         asyncio.run(stream(native, system))
     cluster = Cluster()
-    with served(warehouse, clock, tenant, home, systems, cluster) as (url, live, sourced):
-        Retailer(native, home / "inbox", url, cluster).tell()
+    with (
+        tables(native) as polled,
+        served(warehouse, clock, tenant, home, systems, cluster, polled) as (
+            url,
+            live,
+            sourced,
+        ),
+    ):
+        Retailer(native, home / "inbox", url, cluster, polled).tell()
         found = settled(live, sourced, world.told)
         standing = {one.source: (one.standing, one.why) for one in sourced.work.desk.health()}
         assert all(bad == 0 for _, bad in found.values()), found

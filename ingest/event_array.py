@@ -79,6 +79,8 @@ def _unreadable(value: Any) -> str:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return "text holds half of a surrogate pair"
+    except RecursionError:  # what writes goes less deep than what reads
+        return f"values are nested more than {MAX_DEPTH} deep"
     return "this is not JSON"
 
 

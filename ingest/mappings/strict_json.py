@@ -21,19 +21,18 @@ def loads(body: bytes) -> Any:
         raise NotJson(f"this is not UTF-8 text (byte {error.start})") from None
     try:
         found = _decoder.decode(text)
-    except RecursionError:
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:  # of either: what writes goes less deep than what reads
         raise NotJson("values are nested too deeply") from None
     except json.JSONDecodeError as error:
         raise NotJson(f"this is not JSON: {error.msg} (character {error.pos})") from None
+    except UnicodeEncodeError:
+        raise NotJson("text holds half of a surrogate pair") from None
     except NotJson:
         raise
     except ValueError:  # of int(): it has more digits than Python reads
         raise NotJson("a whole number has too many digits") from None
-    if "\\ud" in text or "\\uD" in text:
-        try:
-            json.dumps(found, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise NotJson("text holds half of a surrogate pair") from None
     return found
 
 

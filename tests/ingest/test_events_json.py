@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from sent_events import SENDER, body, event
 
+from ingest.event_array import LINES
 from ingest.event_form import MAX_EVENTS, Refused, schema
 from ingest.event_rows import LINK_ROWS, OBJECT_ROWS, Sent
 from ingest.events_json import read_events
@@ -259,6 +261,24 @@ def test_what_is_no_array_is_refused_whole(content: bytes, message: str) -> None
     with pytest.raises(InputError) as caught:
         read(content)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_what_is_deep_and_holds_half_of_a_surrogate_pair_is_refused_however_deep(lines: bool) -> None:
+    """Also where it can just be read, and not be written any more."""
+    reasons = set()
+    for depth in range(850, sys.getrecursionlimit()):
+        value = b'{"id":"a","attributes":{"x":' + b"[" * depth + b'"\\ud800"' + b"]" * depth + b"}}"
+        try:
+            reasons.add(one(LINES + value if lines else value).refused[0].reason)
+        except InputError as error:
+            reasons.add(str(error))
+    deep = "values are nested more than 16 deep"
+    assert reasons == {
+        "text holds half of a surrogate pair",
+        deep,
+        *(() if lines else ["the body is nested too deeply"]),
+    }
 
 
 def test_a_request_of_as_many_events_as_may_be_is_read() -> None:

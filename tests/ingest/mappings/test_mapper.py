@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,14 @@ def test_deliveries_are_taken_apart() -> None:
 )
 def test_what_is_no_json_says_why(body: bytes, reason: str) -> None:
     assert decoded("json", body) == [reason]
+
+
+def test_what_is_deep_and_holds_half_of_a_surrogate_pair_says_why_however_deep() -> None:
+    """Also where it can just be read, and not be written any more."""
+    told = [
+        decoded("json", b"[" * depth + b'"\\ud800"' + b"]" * depth)[0] for depth in range(850, sys.getrecursionlimit())
+    ]
+    assert {told[0], told[-1]} == set(told) == {"text holds half of a surrogate pair", "values are nested too deeply"}
 
 
 def test_a_row_in_quarantine_can_be_read_alone() -> None:

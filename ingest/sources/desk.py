@@ -185,11 +185,12 @@ class SourceDesk:
 
     def unconserved(self) -> list[str]:
         """Where the law of conservation does not hold, one line each: per source, what is in the warehouse against what
-        was counted as stored, and what was received against all that became of it. Counts every event: for a proof, not
-        for a page. What was loaded from files is not counted in accounts, so a source of both has more in the
-        warehouse."""
+        was counted as stored, and what was received against all that became of it. An event that was told again with
+        other content is stored and counted anew. Counts every event: for a proof, not for a page. What was loaded from
+        files is not counted in accounts, so a source of both has more in the warehouse; versions of an event that an
+        erasure made the same are fewer there."""
         told = []
-        there = {row["source"]: row["events"] for row in self._stored()}
+        there = {row["source"]: row["versions"] for row in self._stored()}
         for one in self.health():
             if one.missing:
                 told.append(f"{one.source}: {one.missing:,} events are nowhere")

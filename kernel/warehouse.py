@@ -249,8 +249,8 @@ class Warehouse:
                 client.command(f"SYSTEM {word} MERGES {{table:Identifier}}", parameters={"table": table})
 
     def delete(self, query: Query, parameters: Mapping[str, Any]) -> None:
-        """Run a DELETE, and wait until it is done. It is done by who merges, and would wait for ever for merges that are
-        put off: here they begin again, and nobody puts them off while it runs.
+        """Run a DELETE, and wait until it is done. It is done by who merges, and would wait for ever for merges that
+        are put off: here they begin again, and nobody puts them off while it runs.
 
         The embedded engine has few threads for it, and one that found them busy looks again half a second later, for
         each part of the table: it is told to look as long as there is something to do.

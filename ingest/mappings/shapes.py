@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 MOST_FIELDS = 500
@@ -18,29 +17,33 @@ def shape(body: Any) -> dict[str, str]:
     """Kinds of values by the paths of their fields: `a.b[].c`. What is in lists is looked at where it is an object of
     the first twenty; empty lists and nulls tell of no kind, and the field is there."""
     found: dict[str, str] = {}
-    for path, kind in _fields(body, "", 0):
-        if len(found) == MOST_FIELDS and path not in found:
-            break
-        before = found.get(path)
-        if before is None or before == "null":
-            found[path] = kind
+    _look(found, body, "", 0)
     return found
 
 
-def _fields(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _look(found: dict[str, str], value: Any, path: str, depth: int) -> bool:
+    """Note a value and what is in it; False where that are too many fields."""
     if isinstance(value, dict):
-        if path:
-            yield path, "object"
+        if path and not _note(found, path, "object"):
+            return False
         if depth < DEEPEST:
+            before = f"{path}." if path else ""
             by_id = len(value) > MOST_NAMES
             for name, inner in value.items():
-                step = BY_ID if by_id else name
-                yield from _fields(inner, f"{path}.{step}" if path else str(step), depth + 1)
-    elif isinstance(value, list):
-        if path:
-            yield path, "list"
-        if depth < DEEPEST:
-            for inner in value[:20]:
-                yield from _fields(inner, f"{path}[]", depth + 1)
-    else:
-        yield path or "(all)", KINDS.get(type(value), "text")
+                if not _look(found, inner, f"{before}{BY_ID if by_id else name}", depth + 1):
+                    return False
+        return True
+    if isinstance(value, list):
+        if path and not _note(found, path, "list"):
+            return False
+        return depth >= DEEPEST or all(_look(found, inner, f"{path}[]", depth + 1) for inner in value[:20])
+    return _note(found, path or "(all)", KINDS.get(type(value), "text"))
+
+
+def _note(found: dict[str, str], path: str, kind: str) -> bool:
+    before = found.get(path)
+    if before is None and len(found) == MOST_FIELDS:
+        return False
+    if before is None or before == "null":
+        found[path] = kind
+    return True

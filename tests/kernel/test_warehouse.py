@@ -110,7 +110,7 @@ def test_a_delete_is_done_when_it_returns_and_one_that_fails_keeps_no_other_from
     command(warehouse, "CREATE TABLE deleted_test (n UInt64) ENGINE = MergeTree PARTITION BY n % 4 ORDER BY n")
     try:
         for number in range(24):  # a part each: more than the engine has threads for
-            command(warehouse, f"INSERT INTO deleted_test VALUES ({number})")
+            warehouse.insert_parquet("deleted_test", parquet(pl.DataFrame({"n": [number]})))
         warehouse.delete(Query("light", "DELETE FROM deleted_test WHERE n < {n:UInt64}"), {"n": 10})
         assert warehouse.query(count).item() == 14
         failing = Query("failing", "ALTER TABLE deleted_test DELETE WHERE throwIf(n = 20, 'no')")

@@ -100,6 +100,7 @@ class LiveIngest:
         self._store = EventStore(warehouse, clock)
         self._tombstones = Tombstones(warehouse, tenant)
         self.erasing = Erasing(warehouse, clock, spool, tenant, self._tombstones)
+        self._term = 0
         self._swept_at: datetime | None = None
         self._untold: set[str] | None = None  # object types; None: any
         self._untold_steps = True
@@ -239,6 +240,7 @@ class LiveIngest:
         """Load what waits: how many events, and whether this process is the one that loads."""
         loaded, since = 0, self._clock.now()
         while self.spool.lead(self._tenant, alone=self._alone):
+            self._follow_others()
             since_swept = self._clock.now() - self._swept_at if self._swept_at is not None else SWEEP
             if not timedelta() <= since_swept < SWEEP:  # the clock may have been set back
                 self._repair()
@@ -257,8 +259,15 @@ class LiveIngest:
                 with suppress(GembascopeError):  # it is tried again, and heard of, when all is loaded
                     self._tell()
                 since = self._clock.now()
-        self._tombstones.changed()  # another process may erase now
         return loaded, False
+
+    def _follow_others(self) -> None:
+        """When this process leads anew: what another began meanwhile it may not have finished, nor told what it loaded,
+        and what it erased is not known here."""
+        if self._term != (term := self.spool.term(self._tenant)):
+            self._term = term
+            self._swept_at, self._untold, self._untold_steps = None, None, True
+            self._tombstones.changed()
 
     def _repair(self, step: str = "") -> None:
         if self._store.repair(self._tenant, step):

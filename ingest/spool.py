@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -84,6 +85,7 @@ class Spool:
         self._queue: list[Offer] = []
         self._queued, self._turn = threading.Lock(), threading.Lock()
         self._last_receipt = 0
+        self._terms: Counter[str] = Counter()
         self.commits = 0
         """Transactions in which events were accepted."""
 
@@ -210,6 +212,8 @@ class Spool:
         # A lease that reaches so far was taken before a clock was set back; clocks of several machines differ a little.
         free |= LOADERS.c.until > now + (LEASE if self._state.is_sqlite else 2 * LEASE)
         with self._state.writing() as connection:
+            if not self._leads(connection, tenant):
+                self._terms[tenant] += 1  # now, since it may become so and not be told
             connection.execute(
                 new.values(**row).on_conflict_do_update(
                     index_elements=["tenant"],
@@ -218,6 +222,10 @@ class Spool:
                 )
             )
             return self._leads(connection, tenant)
+
+    def term(self, tenant: str) -> int:
+        """A number that is another one whenever another process may have loaded since this one last did."""
+        return self._terms[tenant]
 
     def resign(self, tenant: str) -> None:
         """Let another process load at once."""

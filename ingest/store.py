@@ -7,6 +7,7 @@ the same rows offered again add nothing. The mark comes last: what a batch witho
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,8 @@ __all__ = ["EventStore", "Origin", "Stored"]
 NAMES_AT_ONCE = 2_000
 INTERRUPTED = timedelta(minutes=2)
 """How long ago a step was begun that is taken for interrupted, where another process may have begun it."""
+PATIENCE_S, PAUSE_S = 60.0, 0.05
+"""How long statements are waited for that the one before may have left behind, and how often they are looked for."""
 
 
 def _sql(name: str) -> Query:
@@ -76,12 +79,26 @@ class EventStore:
                 "before": now - INTERRUPTED,
                 "all": int(self._warehouse.is_alone),
             }
-            open_batches = self._warehouse.read_for_write(_sql("open_batches"), scope)
-            for row in open_batches.to_dicts():
-                held = self._begun(Origin(tenant, row["source"], row["load_id"]), row["batch"])
+            open_batches = self._warehouse.read_for_write(_sql("open_batches"), scope).to_dicts()
+            taken = [self._begun(Origin(tenant, row["source"], row["load_id"]), row["batch"]) for row in open_batches]
+            if taken:
+                self._let_others_end()
+            for held in taken:
                 self._warehouse.delete(_sql("clear_event_objects"), held.scope())
                 self._relate(held)
-        return open_batches.height
+        return len(taken)
+
+    def _let_others_end(self) -> None:
+        """Wait for statements that were begun before now: one whose process is dead goes on in the server, and stores
+        for a step that it found to be held."""
+        begun = time.monotonic()
+        while True:
+            waited = time.monotonic() - begun
+            if not self._warehouse.read_for_write(_sql("statements_under_way"), {"seconds": waited}).item():
+                return
+            if waited > PATIENCE_S:
+                raise WarehouseError("statements of a load step that was taken over are under way still")
+            time.sleep(PAUSE_S)
 
     def store(
         self,

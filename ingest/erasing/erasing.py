@@ -85,8 +85,11 @@ class Erasing:
     # Between two steps ---------------------------------------------------------------------------------------
 
     def resume(self) -> frozenset[str]:
-        """Finish rewriting what a killed process had begun to, before anything is loaded. As `begin`."""
-        return self._rewritten([one for one in self.orders.pending() if one.phase == COLLECTED])
+        """Rewrite the log for what a killed process had begun to erase, before anything is loaded: what is loaded is
+        without the subject already, and would be other events than those that have it still. As `begin`."""
+        pending = [one for one in self.orders.pending() if one.phase in (ORDERED, COLLECTED)]
+        scrub = self._tombstones.scrub() if pending else None
+        return self._rewritten([one for one in pending if scrub is not None and one.erasure in scrub.erasures])
 
     def begin(self) -> frozenset[str]:
         """Rewrite the log for all that is ordered; the types of the objects that were touched."""

@@ -46,6 +46,7 @@ class Scrub:
         self._tombstones, self._keys = tombstones, {one.key: keys[one.key] for one in tombstones}
         self.count = len(tombstones)
         """How many subjects it knows."""
+        self.erasures = frozenset(one.erasure for one in tombstones)
         self._lengths = sorted({length for one in tombstones for length in one.lengths})
         self._objects = {digest: n for n, one in reversed(list(enumerate(tombstones))) for digest in one.digests}
         self._ids = _by_digest([one.texts for one in tombstones])

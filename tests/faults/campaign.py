@@ -9,11 +9,12 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from faults.injected import (
     FAULTS,
     POINTS,
@@ -30,6 +31,7 @@ from faults.power_cut import cut_everywhere, recorded
 from faults.sabotages import SABOTAGES
 from faults.scenes import played
 from faults.served_warehouse import WAREHOUSE_FAULTS, served
+from faults.twofold import Pair, befalling, two_services
 
 DISK_ERRORS = (
     ("pwrite64", "ENOSPC", 7),
@@ -56,11 +58,11 @@ class Tally:
     skipped: list[str] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
 
-    def add(self, shape: str, pipeline: Pipeline, verdict: Verdict) -> None:
+    def add(self, shape: str, ready_s: list[float], verdict: Verdict) -> None:
         for name in ("events", "tries", "unknown", "refused", "quarantined"):
             setattr(self, name, getattr(self, name) + getattr(verdict, name))
         self.violations += [f"{shape}: {violation}" for violation in verdict.violations]
-        self.ready_s += pipeline.ready_s
+        self.ready_s += ready_s
 
     def document(self) -> dict[str, Any]:
         return {
@@ -101,8 +103,8 @@ class Campaign:
         self.tally = Tally()
 
     def run(self) -> Tally:
-        shares = ((self._served, 0.12), (self._poisoned, 0.03), (self._small_disks, 0.03))
-        for shape, share in (*shares, *[(self._embedded, 0.2)] * 4):
+        shares = ((self._served, 0.08), (self._two_services, 0.16), (self._poisoned, 0.03), (self._small_disks, 0.03))
+        for shape, share in (*shares, *[(self._embedded, 0.175)] * 4):
             self._homes += 1
             shape(max(int(self._faults * share), 1))
             self._keep(self.tally)
@@ -143,6 +145,22 @@ class Campaign:
                 fault = WAREHOUSE_FAULTS[name]
                 self._done(name, pipeline, lambda f=fault: f(pipeline, warehouse, self._chance, self._fresh))
                 pipeline.until_loaded()  # faults that were ordered of the server and did not come would add up
+
+    def _two_services(self, faults: int) -> None:
+        shape = "two services"
+        with ExitStack() as stack:
+            warehouse = stack.enter_context(served(self._folder / "server of two"))
+            pair = two_services(self._folder / shape, warehouse.server.url("gembascope"), size=self._size)
+            try:
+                both = stack.enter_context(pair)
+            except pytest.skip.Exception as reason:
+                self.tally.skipped.append(f"{shape}: {reason}")
+                return
+            both.start()
+            for name, point, fault in befalling(both, self._chance, self._fresh, faults):
+                if not self._done(name, both, fault):
+                    self.tally.missed_points.append(f"{shape}: {point or name}")
+            self._judge(shape, both.first.ready_s + both.second.ready_s, both.ended())
 
     def _poisoned(self, faults: int) -> None:
         with self._judged("poison, one in 10,000", poison_every=10_000) as pipeline:
@@ -191,17 +209,19 @@ class Campaign:
             pipeline.send_pending()
             status = pipeline.until_loaded()
             pipeline.stop()
-            verdict = judge(pipeline, status, receipts=not self._jumped(shape))
-            self.tally.add(shape, pipeline, verdict)
-            self._say(f"{shape}: {verdict.events:,} events, {len(verdict.violations)} violations")
-            for violation in verdict.violations:
-                self._say(f"    {violation}")
+            self._judge(shape, pipeline.ready_s, judge(pipeline, status, receipts=not self._jumped(shape)))
+
+    def _judge(self, shape: str, ready_s: list[float], verdict: Verdict) -> None:
+        self.tally.add(shape, ready_s, verdict)
+        self._say(f"{shape}: {verdict.events:,} events, {len(verdict.violations)} violations")
+        for violation in verdict.violations:
+            self._say(f"    {violation}")
 
     def _jumped(self, shape: str) -> bool:
         """Whether the clock stood a day on meanwhile: the spool has then forgotten the lines of what was marked."""
         return shape.startswith("embedded") and self.tally.faults["clock -1 h and +1 day"] > 0
 
-    def _done(self, name: str, pipeline: Pipeline, fault: Callable[[], Any], count: int = 1) -> Any:
+    def _done(self, name: str, pipeline: Pipeline | Pair, fault: Callable[[], Any], count: int = 1) -> Any:
         begun = time.monotonic()
         found = fault()
         pipeline.send_pending()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,25 +32,33 @@ class NotReady(Exception):
 
 
 class Pipeline:
-    """`size`: events of a batch. `poison_every`: see `faults.events`. `environment`: settings of the service."""
+    """`size`: events of a batch. `poison_every`: see `faults.events`. `beside`: another one, whose books this one keeps
+    too: what is sent to either, and what came of it. `environment`: settings of the service."""
 
-    def __init__(self, folder: Path, *, size: int = 100, poison_every: int = 0, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        size: int = 100,
+        poison_every: int = 0,
+        beside: Pipeline | None = None,
+        **environment: str,
+    ) -> None:
         self.folder, self.home = folder, folder / "home"
         self.size, self._poison_every, self._environment = size, poison_every, environment
         self.home.mkdir(parents=True, exist_ok=True)
         write_process(Processes(self.home, "local").folder, ProcessDefinition(id="orders", object_type="order"))
         self.clock_file = folder / "clock"
         self.clock_file.write_text("0", encoding="ascii")
-        self.ledger = Ledger(folder / "ledger")
+        self.ledger = beside.ledger if beside is not None else Ledger(folder / "ledger")
         self.process: subprocess.Popen[str] | None = None
-        self.pending: set[int] = set()
+        self.pending: set[int] = beside.pending if beside is not None else set()
         """Batches that no answer has acknowledged yet."""
         self.next_batch = 0
-        self.strange: list[str] = []
+        self.strange: list[str] = beside.strange if beside is not None else []
         """Answers that no fault excuses."""
         self.ready_s: list[float] = []
         self._traced = False
-        self._changing = threading.Lock()
         self._netloc, self._token, self._pid = "", "", 0
 
     # The service ---------------------------------------------------------------------------------------------
@@ -172,7 +179,7 @@ class Pipeline:
     def fresh(self, count: int) -> list[int]:
         """Numbers of batches that were not sent yet."""
         first, self.next_batch = self.next_batch, self.next_batch + count
-        self.pending |= set(range(first, self.next_batch))
+        self.pending.update(range(first, self.next_batch))
         return list(range(first, self.next_batch))
 
     def send(self, numbers: Iterable[int], *, timeout: float = 60) -> int:
@@ -194,8 +201,7 @@ class Pipeline:
                     f"batch {batch.number}: {said['accepted']} accepted, {len(said['quarantined'])} not"
                 )
             self.ledger.came(batch.number, "acked", said["receipt"])
-            with self._changing:
-                self.pending.discard(batch.number)
+            self.pending.discard(batch.number)
             return True
         full = status == 503 and str(said.get("type", "")).endswith(":spool_full")
         self.ledger.came(batch.number, "refused" if full else "unknown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import polars as pl
 import ingest.live as live
 from ingest import quarantine as quarantining
 from ingest import spool as spooling
+from ingest import store as storing
 from ingest.live import LiveIngest, Receipt
 from ingest.spool import Account, Spool
 from ingest.staging import Step
@@ -166,6 +168,16 @@ def _ignore_the_lease() -> None:
     Spool._leads = lambda *_: True  # type: ignore[method-assign]
 
 
+def _go_on_when_overtaken() -> None:
+    sql = storing._sql
+
+    def held_always(name: str) -> Any:
+        query = sql(name)
+        return replace(query, text=re.sub(r"FROM\s+held_batch\([^)]*\)", "FROM (SELECT 1 AS held)", query.text))
+
+    storing._sql = held_always
+
+
 def _forget_the_repair() -> None:
     EventStore.repair = lambda *_: 0  # type: ignore[method-assign]
 
@@ -220,6 +232,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "refuse silently": Sabotage(_refuse_silently, "full", ("L1", "H")),
     "swallow an unavailable database": Sabotage(_swallow_unavailable, "locked", ("L1",)),
     "ignore the lease": Sabotage(_ignore_the_lease, "two", ("L3", "L5")),
+    "go on with a step that was taken over": Sabotage(_go_on_when_overtaken, "overtaken", ("L3",)),
     "forget the repair at the start": Sabotage(_forget_the_repair, "repair", ("L1", "L5")),
     "lose refused events at load": Sabotage(_lose_refused_at_load, "plain", ("Q",)),
     "truncate long steps": Sabotage(_truncate_long_steps, "plain", ("L1",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from faults.oracle import Verdict, judge
 from faults.pipeline import Pipeline
 from faults.power_cut import cut_everywhere, recorded
 from faults.sabotages import SABOTAGES
+from faults.twofold import at_point, overtaken, two_services
 
 FEW = 40
 
@@ -118,6 +120,17 @@ def two_loaders(folder: Path, sabotage: str) -> Verdict:
         return ended(pipeline)
 
 
+def overtaken_loader(folder: Path, sabotage: str) -> Verdict:
+    """It stands still with a step that is ready to be stored, for longer than its lease."""
+    with (
+        running_server(folder / "server") as server,
+        two_services(folder, server.url("gembascope")) as pair,
+    ):
+        pair.start(sabotage)
+        overtaken(pair, at_point(signal.SIGSTOP, "before store_events"), lambda: pair.send(pair.fresh(3)), 60)
+        return pair.ended()
+
+
 def bad_input(folder: Path, sabotage: str) -> Verdict:
     with Pipeline(folder) as pipeline:
         pipeline.start(sabotage=sabotage)
@@ -145,6 +158,7 @@ SCENES: dict[str, Callable[[Path, str], Verdict]] = {
     "poison": poisoned,
     "locked": locked,
     "two": two_loaders,
+    "overtaken": overtaken_loader,
     "bad input": bad_input,
     "power": power,
 }

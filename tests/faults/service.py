@@ -3,6 +3,8 @@
 PLAN is a JSON object:
 
     kill     [point, n]: be killed (SIGKILL) when the point is reached for the n-th time
+    trap     path of a file that may come while the service runs: [signal, point, n], for the n-th time from then on
+    holder   name by which it takes the lead of the loading
     clock    path of a file that holds the seconds by which the clock of the service is off
     poison   whether the warehouse refuses steps with an event of the activity "poison", as it refuses data
     busy_ms  how long a writer of the spool waits for one of another process
@@ -46,6 +48,9 @@ METHODS: dict[str, tuple[type, str]] = {
 }
 
 
+Reached = Callable[[str], None]
+
+
 class Killer:
     """Ends this process when its point is reached for the n-th time."""
 
@@ -61,29 +66,51 @@ class Killer:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def arm(killer: Killer) -> None:
+class Trap:
+    """Sends this process a signal at the point that the file names, once: then the file is gone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._times, self._lock = path, 0, threading.Lock()
+
+    def reached(self, point: str) -> None:
+        with self._lock:
+            try:
+                number, wanted, times = json.loads(self._path.read_text(encoding="ascii"))
+            except FileNotFoundError:
+                return
+            if point != wanted:
+                return
+            self._times += 1
+            if self._times < times:
+                return
+            self._times = 0
+            self._path.unlink(missing_ok=True)
+            os.kill(os.getpid(), number)
+
+
+def arm(reached: Reached) -> None:
     for name, (owner, method) in METHODS.items():
-        setattr(owner, method, _around(killer, name, getattr(owner, method)))
+        setattr(owner, method, _around(reached, name, getattr(owner, method)))
     translated = warehouse._translated
 
     @contextmanager
     def watched(query_name: str) -> Iterator[None]:
         name = query_name.partition("incoming_")[0] + "incoming" if "incoming_" in query_name else query_name
         with translated(query_name):
-            killer.reached("before statement")
-            killer.reached(f"before {name}")
+            reached("before statement")
+            reached(f"before {name}")
             yield
-            killer.reached(f"after {name}")
-            killer.reached("after statement")
+            reached(f"after {name}")
+            reached("after statement")
 
     warehouse._translated = watched
 
 
-def _around(killer: Killer, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _around(reached: Reached, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **more: Any) -> Any:
-        killer.reached(f"before {name}")
+        reached(f"before {name}")
         found = function(*args, **more)
-        killer.reached(f"after {name}")
+        reached(f"after {name}")
         return found
 
     return call
@@ -107,6 +134,17 @@ def refuse_poison() -> None:
     EventStore.store_step = refusing  # type: ignore[method-assign]
 
 
+def lead_as(holder: str) -> None:
+    """Have who leads be told by a name that is known outside."""
+    made = Spool.__init__
+
+    def named(self: Spool, *args: Any, **more: Any) -> None:
+        made(self, *args, **more)
+        self._holder = holder
+
+    Spool.__init__ = named  # type: ignore[method-assign]
+
+
 def plant(plan: dict[str, Any]) -> None:
     if "clock" in plan:
         set_clock(Path(plan["clock"]))
@@ -118,7 +156,11 @@ def plant(plan: dict[str, Any]) -> None:
         SABOTAGES[plan["sabotage"]].plant()
     if "kill" in plan:
         point, times = plan["kill"]
-        arm(Killer(point, times))
+        arm(Killer(point, times).reached)
+    if "trap" in plan:
+        arm(Trap(Path(plan["trap"])).reached)
+    if "holder" in plan:
+        lead_as(plan["holder"])
 
 
 if __name__ == "__main__":

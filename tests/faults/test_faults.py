@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from faults.oracle import judge
 from faults.pipeline import Pipeline
 from faults.scenes import ended
 from faults.served_warehouse import WAREHOUSE_FAULTS, served
+from faults.twofold import at_point, overtaken, two_services
 
 AT = (("after entries", 1), ("before events_of_batch", 1))
 """Accepted and not committed; stored and not verified. All other points: `make faults`."""
@@ -34,19 +36,27 @@ def test_a_service_that_is_killed_stopped_and_sent_rubbish_keeps_what_it_acknowl
     assert verdict.unknown > 0
 
 
-def test_a_warehouse_that_fails_delays_events_and_loses_none(tmp_path: Path) -> None:
+def test_a_warehouse_that_fails_and_a_loader_that_is_overtaken_lose_no_event(tmp_path: Path) -> None:
+    """Of two services; the one that loads stands still with a step that it is about to store, and the other with one
+    that it has marked and told nobody of."""
     chance = random.Random(1)
     with (
         served(tmp_path / "server") as warehouse,
-        Pipeline(tmp_path / "pipeline", GEMBASCOPE_WAREHOUSE_URL=warehouse.server.url("gembascope")) as pipeline,
+        two_services(tmp_path, warehouse.server.url("gembascope")) as pair,
     ):
-        pipeline.start()
+        pair.start()
         for name in ("cut before the commit", "cut after the commit", "warehouse killed"):
-            WAREHOUSE_FAULTS[name](pipeline, warehouse, chance, 2)
-            pipeline.until_loaded()
-        verdict = ended(pipeline)
+            WAREHOUSE_FAULTS[name](pair.first, warehouse, chance, 2)
+            pair.first.until_loaded()
+        assert overtaken(pair, at_point(signal.SIGSTOP, "before store_events"), lambda: pair.send(pair.fresh(2)), 60)
+        pair.send_pending()
+        pair.first.until_loaded()
+        one, other = pair.leading()
+        assert overtaken(pair, at_point(signal.SIGKILL, "after mark"), lambda: other.send(pair.fresh(1)), 60)
+        assert not one.running()
+        verdict = pair.ended()
     assert verdict.violations == []
-    assert verdict.events == 800
+    assert verdict.events == 1_100
 
 
 def test_a_full_disk_takes_nothing_and_room_lets_it_go_on(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ go on when the other has done its work: nothing counts twice, and nothing is lef
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
@@ -143,3 +144,46 @@ def test_a_loader_that_stands_still_beyond_its_lease_doubles_nothing(
     for number in range(0, len(calls), stride(1)):
         found, _ = run(warehouse, monkeypatch, tmp_path, requests, number, backwards)
         assert found == expected, (number, calls[number])
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+UNDER_WAY = Query("under_way", "SELECT count() FROM system.processes WHERE query_kind = 'Insert'")
+
+
+def test_a_statement_that_outlives_who_asked_for_it_doubles_nothing(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has found its step to be held, and stores when another has taken the step over."""
+    left: list[threading.Thread] = []
+    command = warehouse.command
+
+    def slowly(query: Query, parameters: Mapping[str, Any]) -> None:
+        with warehouse._client(reading=False) as client:
+            client.command(query.text + " AND sleepEachRow(0.1) = 0", parameters=dict(parameters))
+
+    def killed(events: tuple[Query, Mapping[str, Any]], *others: tuple[Query, Mapping[str, Any]]) -> None:
+        command(*events)
+        left.append(threading.Thread(target=slowly, args=others[0]))
+        left[0].start()
+        while not warehouse.read_for_write(UNDER_WAY).item():
+            pass
+        raise Killed
+
+    def but_nothing_more(query: Query, parameters: Any = None) -> None:
+        if not left:
+            command(query, parameters)
+
+    with ExitStack() as stack:
+        loaders = Loaders(warehouse, tmp_path, stack)
+        loaders.first.accept(FRESH[0], SENDER)
+        with monkeypatch.context() as patch:
+            patch.setattr(warehouse, "commands", killed)
+            patch.setattr(warehouse, "command", but_nothing_more)
+            with pytest.raises(Killed):
+                loaders.first.drain()
+        loaders.take_over()
+        left[0].join()
+        assert {copies for *_, copies in loaders.seen()["stored_relations"]} == {1}

@@ -1,0 +1,48 @@
+"""What a killed erasure has written down is done before anything else is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from erased_customer import CUSTOMER, HISTORY, account, load, taking
+
+from ingest.erasing.erasing import Erasing
+from ingest.erasing.subject import Subject
+from kernel.clock import Clock
+from kernel.settings import load_settings
+from kernel.warehouse import Query, Warehouse
+
+COPIES = Query("copies", "SELECT count() - uniqExact(event_id) FROM events WHERE tenant = {tenant:String}")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("collected", [False, True], ids=["has a tombstone", "is collected"])
+def test_what_comes_again_meanwhile_finds_the_log_rewritten(
+    warehouse: Warehouse, clock: Clock, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collected: bool
+) -> None:
+    """It comes without the subject: to a log that has it still it would be another event."""
+    home, told, collect = load_settings(home=tmp_path), HISTORY[:3], Erasing._collect
+
+    def killed(*words: Any) -> None:
+        if collected:
+            collect(*words)
+        raise Killed
+
+    with taking(warehouse, clock, home, tenant, ()) as live:
+        load(live, *told)
+        live.erasing.order(Subject.of("customer", CUSTOMER), "why", "admin")
+        with monkeypatch.context() as patch:
+            patch.setattr(Erasing, "_collect", killed)
+            with pytest.raises(Killed):
+                live.drain()
+    with taking(warehouse, clock, home, tenant, ()) as live:
+        load(live, *told)
+        (found,) = live.erasing.orders.all()
+        assert (found.phase, found.verified) == ("done", True)
+        assert account(live) == (6, 3, 3)
+        assert warehouse.read_for_write(COPIES, {"tenant": tenant}).item() == 0

@@ -1,8 +1,8 @@
 """A process that erases a subject and is killed: `python erasing_process.py HOME STATE_URL NUMBER KILL`.
 
-The first one (NUMBER 0) takes the history of a customer, for a tenant whose erasure is not disturbed and for one whose
-erasure is; each goes on with what the one before it left. KILL is JSON: [n, moment] is to be killed "before" or "after"
-the n-th of its transactions and statements, or "during" it; null is not to be killed. Who is not prints what is found.
+The first one (NUMBER 0) takes the history of a customer and the order to erase her; each goes on with what the one
+before it left. KILL is JSON: [n, moment] is to be killed "before" or "after" the n-th of its transactions and
+statements, or "during" it; null is not to be killed. Who is not prints what is found.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from erased_customer import CUSTOMER, HISTORY, ORDERS, SOURCE, customer, erase, happened, load, order, taking
+from erased_customer import CUSTOMER, HISTORY, ORDERS, SOURCE, customer, happened, load, order, taking
 from sent_events import body
 from sqlalchemy import insert
 
@@ -35,7 +35,11 @@ from kernel.state.database import State
 from kernel.state.tables.incidents import INCIDENTS
 from kernel.warehouse import Query, Warehouse
 
-UNDISTURBED, KILLED = "undisturbed", "killed"
+HER = rf"{CUSTOMER}([^0-9]|$)"
+TABLES = Query(
+    "tables", "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+)
+NAMING = Query("naming", "SELECT count() FROM {table:Identifier} WHERE match(toString(tuple(*)), {her:String})")
 TOLD = [*HISTORY[:7], HISTORY[8], {"id": "b1", "who": CUSTOMER}, {"id": "b2", "who": "CUST-2"}]
 BETWEEN = [happened(20, order("O9"), customer()), HISTORY[1], HISTORY[2], {"id": "b3", "who": CUSTOMER}]
 """What comes when it was killed once: something new, something again, something that is no event."""
@@ -57,28 +61,12 @@ INCIDENT: dict[str, Any] = {
 CLOCK = FixedClock(datetime(2026, 3, 1, 12, tzinfo=timezone.utc))
 
 
-@contextmanager
-def at_home(home: Path, state_url: str) -> Iterator[tuple[Warehouse, dict[str, LiveIngest]]]:
-    settings = load_settings(home=home, state_url=state_url)
-    with Warehouse(settings) as warehouse, ExitStack() as stack:
-        migrate(warehouse, CLOCK)
-        tenants = (UNDISTURBED, KILLED)
-        yield (
-            warehouse,
-            {one: stack.enter_context(taking(warehouse, CLOCK, settings, one, (ORDERS,))) for one in tenants},
-        )
-
-
-def begin(warehouse: Warehouse, live: dict[str, LiveIngest]) -> None:
-    """The one tenant has all of it behind it, the other has her erasure ordered."""
+def told(state: State, live: LiveIngest) -> None:
+    """The history of a customer, of whom an incident tells too."""
     moments = dict.fromkeys(("opened_at", "since", "last_found_at"), CLOCK.now())
-    with State(warehouse.settings) as state, state.writing() as connection:
-        connection.execute(insert(INCIDENTS), [INCIDENT | moments | {"tenant": one} for one in live])
-    for one in live.values():
-        load(one, *TOLD)
-    erase(live[UNDISTURBED])
-    load(live[UNDISTURBED], *BETWEEN)
-    live[KILLED].erasing.order(Subject.of("customer", CUSTOMER), "she asked for it", "admin")
+    with state.writing() as connection:
+        connection.execute(insert(INCIDENTS), INCIDENT | moments | {"tenant": live._tenant})
+    load(live, *TOLD)
 
 
 def be_killed(place: int, moment: str) -> None:
@@ -107,32 +95,38 @@ def be_killed(place: int, moment: str) -> None:
 
 
 def found(warehouse: Warehouse, live: LiveIngest) -> dict[str, Any]:
+    """What there is of a tenant, without what is of the tenant alone; and what became of its order."""
     tenant = live._tenant
-    rows: dict[str, Any] = {
-        name: warehouse.read_for_write(
-            Query(name, f"SELECT {asked} WHERE tenant = {{tenant:String}} ORDER BY ALL"), {"tenant": tenant}
-        ).to_dicts()
-        for name, asked in FOUND.items()
-    }
+    queries = [
+        Query(name, f"SELECT {asked} WHERE tenant = {{tenant:String}} ORDER BY ALL") for name, asked in FOUND.items()
+    ]
+    rows: dict[str, Any] = {one.name: warehouse.read_for_write(one, {"tenant": tenant}).to_dicts() for one in queries}
     (order_of_hers,) = live.erasing.orders.all()
-    told = ("phase", "verified", "left", *COUNTED)
-    return rows | {
-        "order": {name: getattr(order_of_hers, name) for name in told},
-        "accounts": [asdict(one) for one in live.spool.accounts(tenant)],
-    }
+    rows["order"] = {name: getattr(order_of_hers, name) for name in ("phase", "verified", "left", *COUNTED)}
+    rows["accounts"] = [asdict(one) for one in live.spool.accounts(tenant)]
+    return json.loads(json.dumps(rows, default=str))
+
+
+def naming(warehouse: Warehouse) -> list[str]:
+    """The tables that hold her."""
+    tables = warehouse.read_for_write(TABLES)["name"].to_list()
+    return [one for one in tables if warehouse.read_for_write(NAMING, {"table": one, "her": HER}).item()]
 
 
 def main(home: str, state_url: str, number: str, kill: str) -> None:
-    place = json.loads(kill)
-    with at_home(Path(home), state_url) as (warehouse, live):
+    settings, place = load_settings(home=Path(home), state_url=state_url), json.loads(kill)
+    with Warehouse(settings) as warehouse, taking(warehouse, CLOCK, settings, "local", (ORDERS,)) as live:
         if number == "0":
-            begin(warehouse, live)
+            migrate(warehouse, CLOCK)
+            with State(settings) as state:
+                told(state, live)
+            live.erasing.order(Subject.of("customer", CUSTOMER), "she asked for it", "admin")
         if number == "1":
-            live[KILLED].accept(body(*BETWEEN), SOURCE)
+            live.accept(body(*BETWEEN), SOURCE)
         if place is not None:
             be_killed(*place)
-        live[KILLED].drain()
-        print(json.dumps({name: found(warehouse, one) for name, one in live.items()}, default=str))
+        live.drain()
+        print(json.dumps(found(warehouse, live) | {"naming": naming(warehouse)}))
 
 
 if __name__ == "__main__":

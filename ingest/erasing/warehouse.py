@@ -70,7 +70,7 @@ class ErasedLog:
         self._warehouse.command(_sql("erase_beside"), self._names)
         numbers = self._names | {"scrubbed": self._scrubbed}
         self._warehouse.command(_sql("erase_number_rewritten"), numbers)
-        self._warehouse.command(_sql("erase_end"), {"table": self._scrubbed})
+        self._drop(self._scrubbed)
         counted = self._warehouse.read_for_write(_sql("erase_counted"), self._names).row(0, named=True)
         return {name: int(count) for name, count in counted.items()}
 
@@ -157,7 +157,12 @@ class ErasedLog:
     def forget(self) -> None:
         """Drop the tables of the erasure; last the one that tells that it is not done."""
         for table in (self._scrubbed, self._names["rewritten"], self._names["table"]):
-            self._warehouse.command(_sql("erase_end"), {"table": table})
+            self._drop(table)
+
+    def _drop(self, table: str) -> None:
+        """Empty first: an engine that is killed while it drops a table leaves the files of it for minutes."""
+        for name in ("erase_empty", "erase_end"):
+            self._warehouse.command(_sql(name), {"table": table})
 
     def _delete(self, **queries: Query) -> None:
         """Of these tables delete what is to go, where there is any: a deletion looks at every part of a table."""

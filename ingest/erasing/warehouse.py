@@ -161,8 +161,8 @@ class ErasedLog:
 
     def _drop(self, table: str) -> None:
         """Empty first: an engine that is killed while it drops a table leaves the files of it for minutes."""
-        for name in ("erase_empty", "erase_end"):
-            self._warehouse.command(_sql(name), {"table": table})
+        self._warehouse.command(_sql("erase_empty"), {"table": table})
+        self._warehouse.command(_sql("erase_end"), {"table": table})
 
     def _delete(self, **queries: Query) -> None:
         """Of these tables delete what is to go, where there is any: a deletion looks at every part of a table."""

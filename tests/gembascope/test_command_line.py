@@ -9,17 +9,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from commands_here import Home, lent
 from examples import stride
 from troubled_home import define
 from typer.testing import CliRunner
 
 from gembascope.cli import COMMANDS, app
+from kernel.warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -40,6 +42,13 @@ def run(tmp_path: Path) -> Run:
     return command
 
 
+@pytest.fixture
+def home(warehouse: Warehouse, tenant: str, tmp_path: Path) -> Iterator[Home]:
+    """A new home, whose commands run in this process."""
+    with lent(warehouse):
+        yield Home(tmp_path / "home", tenant)
+
+
 def small_log(path: Path, rows: int = 40) -> Path:
     steps = ["Placed", "Paid", "Shipped", "Delivered"]
     frame = pl.DataFrame(
@@ -54,18 +63,18 @@ def small_log(path: Path, rows: int = 40) -> Path:
     return path
 
 
-def test_a_load_tells_which_definitions_were_too_wrong_to_be_brought_up_to_date(run: Run, tmp_path: Path) -> None:
+def test_a_load_tells_which_definitions_were_too_wrong_to_be_brought_up_to_date(home: Home, tmp_path: Path) -> None:
     log = small_log(tmp_path / "orders.csv")
-    processes = tmp_path / "home" / "tenants" / "local" / "processes"
+    processes = home.definitions / "processes"
     processes.mkdir(parents=True)
     (processes / "returns.yaml").write_text("id: returns\nobject_type: return\nowners: nobody\n")
-    ended = run("ingest", str(log), "--process", "orders", "--guess")
+    ended = home.run("ingest", str(log), "--process", "orders", "--guess")
     assert ended.returncode == 0, ended.stderr
     assert "40 stored" in ended.stdout
     told = [line for line in ended.stdout.splitlines() if line.startswith("not brought up to date: ")]
     assert len(told) == 1
     assert "returns.yaml:3: " in told[0]
-    document = json.loads(run("ingest", str(log), "--process", "orders", "--guess", "--json").stdout)
+    document = home.asked("ingest", str(log), "--process", "orders", "--guess")
     assert [told[0].partition(": ")[2]] == document["files"][0]["definition_problems"]
 
 
@@ -77,6 +86,12 @@ def test_help_lists_every_command_in_a_blink(run: Run) -> None:
         assert summary.split()[0] in shown.stdout
 
 
+def test_an_error_is_what_the_process_ends_with(run: Run) -> None:
+    ended = run("log", "orders")
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr == "gembascope: no process 'orders'; none is loaded yet\n"
+
+
 def test_each_command_says_what_the_table_says() -> None:
     """In this process: as one of its own each would load the same libraries again."""
     width = {"COLUMNS": "200", "TERMINAL_WIDTH": "200", "NO_COLOR": "1"}
@@ -86,12 +101,12 @@ def test_each_command_says_what_the_table_says() -> None:
         assert summary in re.sub(r"[\s│]+", " ", shown.output), name
 
 
-def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
+def test_a_load_is_told_and_answers_follow(home: Home, tmp_path: Path) -> None:
     log = small_log(tmp_path / "orders.csv")
-    refused = run("ingest", str(log), "--process", "orders")
+    refused = home.run("ingest", str(log), "--process", "orders")
     assert refused.returncode == 3
     assert "--case case_id --activity activity --time timestamp" in refused.stderr
-    loaded = run("ingest", str(log), "--process", "orders", "--guess", "--json")
+    loaded = home.run("ingest", str(log), "--process", "orders", "--guess", "--json")
     assert loaded.returncode == 0, loaded.stderr
     report = json.loads(loaded.stdout)
     assert {name: report[name] for name in ("received", "stored", "duplicate", "quarantined", "refused")} == {
@@ -101,11 +116,11 @@ def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
         "quarantined": 0,
         "refused": 0,
     }
-    again = json.loads(run("ingest", str(log), "--process", "orders", "--guess", "--json").stdout)
+    again = home.asked("ingest", str(log), "--process", "orders", "--guess")
     assert (again["stored"], again["duplicate"]) == (0, 40)
-    summary = json.loads(run("log", "orders", "--json").stdout)
+    summary = home.asked("log", "orders")
     assert (summary["cases"], summary["events"], summary["activities"]) == (10, 40, 4)
-    shown = run("variants", "orders")
+    shown = home.run("variants", "orders")
     assert "variants" in shown.stdout
     assert "Placed" in shown.stdout
 
@@ -129,32 +144,32 @@ def test_a_load_is_told_and_answers_follow(run: Run, tmp_path: Path) -> None:
         (("log", "orders", "--tenant", "../x"), 6, "GEMBASCOPE_TENANT"),
     ],
 )
-def test_errors_go_to_stderr_with_their_exit_code(run: Run, words: tuple[str, ...], code: int, message: str) -> None:
-    ended = run(*words)
+def test_errors_go_to_stderr_with_their_exit_code(home: Home, words: tuple[str, ...], code: int, message: str) -> None:
+    ended = home.run(*words)
     assert (ended.returncode, ended.stdout) == (code, "")
     assert message in re.sub(r"[\s│]+", " ", ended.stderr)
     assert "Traceback" not in ended.stderr
 
 
-def test_a_filter_with_a_typo_is_not_an_empty_answer(run: Run, tmp_path: Path) -> None:
-    run("ingest", str(small_log(tmp_path / "o.csv")), "--process", "orders", "--guess")
-    typo = run("log", "orders", "--activity", "Payd")
+def test_a_filter_with_a_typo_is_not_an_empty_answer(home: Home, tmp_path: Path) -> None:
+    home.run("ingest", str(small_log(tmp_path / "o.csv")), "--process", "orders", "--guess")
+    typo = home.run("log", "orders", "--activity", "Payd")
     assert typo.returncode == 3
     assert "orders has no activity 'Payd' (did you mean Paid?)" in typo.stderr
 
 
-def test_check_lists_the_problems_of_all_files(run: Run, tmp_path: Path) -> None:
-    define(tmp_path / "home" / "tenants" / "local")
-    right = run("check")
+def test_check_lists_the_problems_of_all_files(home: Home, tmp_path: Path) -> None:
+    define(home.definitions)
+    right = home.run("check")
     assert right.returncode == 0, right.stderr
     assert "processes 1, packs 0, calendars 0, owners 2, rules 2, playbooks 1, connections 0, alerts 0" in right.stdout
     for name, text in WRONG.items():
-        path = tmp_path / "home" / "tenants" / "local" / name
+        path = home.definitions / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    ended = run("check")
+    ended = home.run("check")
     assert (ended.returncode, ended.stdout) == (5, "")
-    said = ended.stderr.replace(str(tmp_path / "home" / "tenants" / "local"), "").splitlines()
+    said = ended.stderr.replace(str(home.definitions), "").splitlines()
     assert len(said) == len(WRONG)
     for name, message in TOLD.items():
         assert any(re.search(f"/{name}:\\d+: {re.escape(message)}", line) for line in said), (name, said)
@@ -196,38 +211,38 @@ holidays: {2026-03-30: inventory}
 """
 
 
-def test_promises_from_their_definition_to_the_due_cases(run: Run, tmp_path: Path) -> None:
+def test_promises_from_their_definition_to_the_due_cases(home: Home, tmp_path: Path) -> None:
     # Friday 27 March; on Sunday the clock changes, on Monday nobody works: the second working day is Wednesday.
     rows = [
         *("case_id,activity,timestamp", "1,Returned,2026-03-27T10:00:00Z", "1,Refunded,2026-04-01T16:30:00Z"),
         *("2,Returned,2026-03-27T11:00:00Z", "2,Refunded,2026-04-01T16:00:00Z", "3,Returned,2026-03-30T10:00:00Z"),
     ]
     (tmp_path / "returns.csv").write_text("\n".join(rows) + "\n")
-    loaded = run("ingest", str(tmp_path / "returns.csv"), "--process", "returns", "--guess")
+    loaded = home.run("ingest", str(tmp_path / "returns.csv"), "--process", "returns", "--guess")
     assert loaded.returncode == 0, loaded.stderr
-    refused = run("cases", "returns", "--anchor", "due", "--since", "2026-04-01")
+    refused = home.run("cases", "returns", "--anchor", "due", "--since", "2026-04-01")
     assert refused.returncode == 3
     assert "returns has no promise, so no case is due; add promises to its definition" in refused.stderr
-    folder = tmp_path / "home" / "tenants" / "local"
+    folder = home.definitions
     with (folder / "processes" / "returns.yaml").open("a") as definition:
         definition.write(PROMISING)
-    missing = run("check")
+    missing = home.run("check")
     assert missing.returncode == 5
     assert re.search(r"returns.yaml:\d+: calendar: no calendar 'dc_leipzig' in the folder calendars", missing.stderr)
     (folder / "calendars").mkdir()
     (folder / "calendars" / "dc_leipzig.yaml").write_text(CALENDAR)
-    checked = json.loads(run("check", "--json").stdout)
+    checked = home.asked("check")
     assert (checked["problems"], checked["processes"], checked["calendars"]) == ([], ["returns"], ["dc_leipzig"])
 
-    listed = json.loads(run("cases", "returns", "--order", "due", "--json").stdout)["cases"]
+    listed = home.asked("cases", "returns", "--order", "due")["cases"]
     assert [(row["case"], row["due"]) for row in listed] == [
         ("3", "2026-04-01T16:00:00Z"),
         ("1", "2026-04-03T09:00:00Z"),  # kept both: of 30 hours, 7 on Friday, 20 to Wednesday, 3 on the next Friday
         ("2", "2026-04-03T10:00:00Z"),
     ]
-    due = run("cases", "returns", "--anchor", "due", "--until", "2026-04-02", "--json")
+    due = home.run("cases", "returns", "--anchor", "due", "--until", "2026-04-02", "--json")
     assert [row["case"] for row in json.loads(due.stdout)["cases"]] == ["3"]
-    promises = json.loads(run("case", "returns", "1", "--json").stdout)["promises"]
+    promises = home.asked("case", "returns", "1")["promises"]
     assert promises == [
         {
             "name": "refund in two working days",
@@ -244,14 +259,14 @@ def test_promises_from_their_definition_to_the_due_cases(run: Run, tmp_path: Pat
             "paused_since": None,
         },
     ]
-    assert json.loads(run("case", "returns", "2", "--json").stdout)["promises"][0]["late_s"] == 0
-    unkept = json.loads(run("case", "returns", "3", "--json").stdout)["promises"][0]
+    assert home.asked("case", "returns", "2")["promises"][0]["late_s"] == 0
+    unkept = home.asked("case", "returns", "3")["promises"][0]
     assert (unkept["due"], unkept["kept"], unkept["late_s"]) == ("2026-04-01T16:00:00Z", None, None)
-    shown = re.sub(r" +", " ", run("case", "returns", "1").stdout)
+    shown = re.sub(r" +", " ", home.run("case", "returns", "1").stdout)
     assert "refund in two working days 2026-04-01 16:00:00 2026-04-01 16:30:00 30m" in shown
     assert "in time" in shown
     (folder / "calendars" / "dc_leipzig.yaml").write_text(CALENDAR.replace("wed: [08:00-18:00]", "wed: [08:00-20:00]"))
-    moved = json.loads(run("case", "returns", "1", "--json").stdout)["promises"][0]
+    moved = home.asked("case", "returns", "1")["promises"][0]
     assert (moved["due"], moved["late_s"]) == ("2026-04-01T18:00:00Z", 0)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands_here import Home, lent
 
 from gembascope import frames
 from gembascope.frames import frame_of
+from kernel.warehouse import Warehouse
 
 TYPES = ("order", "delivery", "parcel")
 DEFINITION = "id: orders\nobject_type: order\nend: [Delivered]\nlinks:\n  - order -> delivery -> parcel\n"
@@ -53,29 +53,26 @@ def ocel(path: Path, events: list[tuple[str, str, str, list[str]]], objects: dic
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "home" / "tenants" / "local" / "processes"
-    folder.mkdir(parents=True)
-    (folder / "orders.yaml").write_text(DEFINITION)
-    return tmp_path / "home"
+def home(warehouse: Warehouse, tenant: str, tmp_path: Path) -> Iterator[Home]:
+    found = Home(tmp_path / "home", tenant)
+    (found.definitions / "processes").mkdir(parents=True)
+    (found.definitions / "processes" / "orders.yaml").write_text(DEFINITION)
+    with lent(warehouse):
+        yield found
 
 
-def run(home: Path, *words: str) -> str:
+def run(home: Home, *words: str) -> str:
     """What a command prints."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEMBASCOPE_")}
-    env = kept | {"GEMBASCOPE_HOME": str(home), "COLUMNS": "240", "NO_COLOR": "1"}
-    arguments = [sys.executable, "-m", "gembascope.cli", *words]
-    shown = subprocess.run(arguments, capture_output=True, text=True, env=env, timeout=120, check=False)
+    shown = home.run(*words)
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
 
 
-def events_of(home: Path, process: str, case: str) -> list[tuple[str, Any]]:
-    found = json.loads(run(home, "case", process, case, "--json"))
-    return [(event["activity"], event["via"]) for event in found["events"]]
+def events_of(home: Home, process: str, case: str) -> list[tuple[str, Any]]:
+    return [(event["activity"], event["via"]) for event in home.asked("case", process, case)["events"]]
 
 
-def test_scans_of_parcels_are_in_the_case_of_their_order(home: Path, tmp_path: Path) -> None:
+def test_scans_of_parcels_are_in_the_case_of_their_order(home: Home, tmp_path: Path) -> None:
     path = ocel(
         tmp_path / "log.json",
         [
@@ -90,18 +87,18 @@ def test_scans_of_parcels_are_in_the_case_of_their_order(home: Path, tmp_path: P
     )
     run(home, "ingest", str(path), "--process", "shop")
     # What the load defines follows no link: that is for its owner to say.
-    made = [(home / "tenants" / "local" / "processes" / f"shop.{name}.yaml").read_text() for name in TYPES]
+    made = [(home.definitions / "processes" / f"shop.{name}.yaml").read_text() for name in TYPES]
     assert not [text for text in made if "links" in text]
     assert events_of(home, "shop.order", "o-1") == [("Placed", None)]
 
     delivery, parcel = {"type": "delivery", "id": "d-1"}, {"type": "parcel", "id": "p-1"}
     first = [("Placed", None), ("Picked", delivery), ("Scanned", parcel), ("Delivered", parcel)]
     assert events_of(home, "orders", "o-1") == first
-    edges = json.loads(run(home, "map", "orders", "--json"))["edges"]
+    edges = home.asked("map", "orders")["edges"]
     steps = {("Placed", "Picked"), ("Picked", "Scanned"), ("Scanned", "Delivered")}
     assert {(edge["source"], edge["target"]) for edge in edges} == steps
     unlinked = "unlinked: order → delivery → parcel, source 'shop'"
-    readiness = json.loads(run(home, "readiness", "orders", "--json"))["readiness"]
+    readiness = home.asked("readiness", "orders")["readiness"]
     assert [row["count"] for row in readiness if row["aspect"] == unlinked] == [1]
     assert unlinked in run(home, "readiness", "orders")
     assert "parcel p-1" in run(home, "case", "orders", "o-1")
@@ -112,7 +109,7 @@ def test_scans_of_parcels_are_in_the_case_of_their_order(home: Path, tmp_path: P
     run(home, "ingest", str(late), "--process", "carrier")
     assert events_of(home, "orders", "o-2") == [("Placed", None), ("Scanned", {"type": "parcel", "id": "p-2"})]
     assert events_of(home, "orders", "o-1") == first
-    summary = json.loads(run(home, "log", "orders", "--json"))
+    summary = home.asked("log", "orders")
     assert (summary["cases"], summary["events"], summary["complete"]) == (2, 6, 1)
-    document = json.loads(run(home, "case", "orders", "o-1", "--json"))
+    document = home.asked("case", "orders", "o-1")
     assert frame_of(document["events"], frames.CASE_EVENTS)["via"].to_list() == [via for _, via in first]

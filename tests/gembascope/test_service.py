@@ -1,6 +1,7 @@
 """The service of a home: commands and the SDK find it, and answer as when the home is opened directly.
 
-Each process here is a real one: the embedded warehouse belongs to one process at a time.
+The services are real processes, as the embedded warehouse belongs to one process at a time, and so are commands that
+open a home themselves; those that ask a service need no process of their own.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import json
 import os
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from commands_here import asked_here, run_here, run_together
 from running_service import asked, run, serving
 
 import gembascope as gs
@@ -40,11 +43,12 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any],
     folder = tmp_path_factory.mktemp("served")
     home, file = folder / "home", folder / "log.csv"
     file.write_text(LOG)
-    loaded = asked(home, "ingest", str(file), "--process", "p", *COLUMNS)
+    asking = [["ingest", str(file), "--process", "p", *COLUMNS], *QUESTIONS]
+    ended = run_together(home, *([*words, "--json"] for words in asking), *(words for words, _ in WRONG))
+    loaded, *answers = [json.loads(done.stdout) for done in ended[: len(asking)]]
     assert loaded["stored"] == 4
     assert not (home / FILE).exists()
-    refused = [(done.returncode, done.stderr) for done in (run(home, *words) for words, _ in WRONG)]
-    return home, [asked(home, *words) for words in QUESTIONS], refused
+    return home, answers, [(done.returncode, done.stderr) for done in ended[len(asking) :]]
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +76,11 @@ def test_commands_answer_as_if_they_opened_the_home(
     home, _ = service
     with pytest.raises(HomeInUse):
         lock_home(home)
+    assert asked(home, *QUESTIONS[0]) == answered[1][0]
     for words, document in zip(QUESTIONS, answered[1], strict=True):
-        assert asked(home, *words) == document, words
+        assert asked_here(home, *words) == document, words
     for (words, code), (direct_code, direct_message) in zip(WRONG, answered[2], strict=True):
-        done = run(home, *words)
+        done = run_here(home, *words)
         assert (done.returncode, done.stderr) == (direct_code, direct_message), words
         assert done.returncode == code
 
@@ -98,14 +103,14 @@ def test_a_file_is_loaded_through_it(service: tuple[Path, str], tmp_path: Path) 
     home, _ = service
     file = tmp_path / "more.csv"
     file.write_text(LOG)
-    assert asked(home, "ingest", str(file), "--process", "more", *COLUMNS)["stored"] == 4
-    assert asked(home, "log", "more")["events"] == 4
-    assert asked(home, "ingest", str(file), "--process", "more", *COLUMNS)["stored"] == 0
+    assert asked_here(home, "ingest", str(file), "--process", "more", *COLUMNS)["stored"] == 4
+    assert asked_here(home, "log", "more")["events"] == 4
+    assert asked_here(home, "ingest", str(file), "--process", "more", *COLUMNS)["stored"] == 0
 
 
 def test_another_tenant_is_not_answered_with_this_ones_data(service: tuple[Path, str]) -> None:
     home, _ = service
-    done = run(home, "log", "p", "--tenant", "other")
+    done = run_here(home, "log", "p", "--tenant", "other")
     assert done.returncode == 6
     assert "acts for the tenant 'local', not for 'other'" in done.stderr
 
@@ -139,12 +144,11 @@ def test_a_killed_service_is_not_found_and_its_home_opens(tmp_path: Path) -> Non
     assert asked(home, "processes") == {"processes": []}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_service_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    home = tmp_path / "home"
-    with serving(home) as (_, process):
-        process.send_signal(number)
-        assert process.wait() == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
+def stopped(home: Path, process: subprocess.Popen[str], number: signal.Signals, code: int) -> None:
+    """A service that is stopped leaves nothing behind."""
+    assert (home / FILE).exists()
+    process.send_signal(number)
+    assert process.wait() == code
     assert not (home / FILE).exists()
 
 
@@ -185,16 +189,17 @@ def test_beyond_this_machine_everybody_needs_a_key_or_an_account(tmp_path: Path)
         address = f"{near}/api/v1/processes"
         assert httpx.get(address, trust_env=False).status_code == 401
         assert httpx.get(f"{near}/", trust_env=False).headers["location"] == "/login?next=/"
-        assert asked(home, "processes") == {"processes": []}
-        made = asked(home, "keys", "create", "n8n", "--role", "viewer")
+        assert asked_here(home, "processes") == {"processes": []}
+        made = asked_here(home, "keys", "create", "n8n", "--role", "viewer")
         assert (
             httpx.get(address, trust_env=False, headers={"Authorization": f"Bearer {made['key']}"}).status_code == 200
         )
         with gs.connect(near, token=made["key"]) as workspace:
             assert workspace.processes().is_empty()
-        assert asked(home, "keys", "revoke", made["id"])["state"] == "revoked"
+        assert asked_here(home, "keys", "revoke", made["id"])["state"] == "revoked"
         with pytest.raises(SignInRefused), gs.connect(near, token=made["key"]) as workspace:
             workspace.processes()
+        stopped(home, process, signal.SIGTERM, 143)
 
 
 def test_the_first_administrator_closes_the_open_house(tmp_path: Path) -> None:
@@ -210,14 +215,15 @@ def test_the_first_administrator_closes_the_open_house(tmp_path: Path) -> None:
         assert browser.get("/api/v1/processes").json() == {"processes": []}
         assert httpx.get(f"{url}/api/v1/processes", trust_env=False).status_code == 401
         assert browser.post(link, data=form | {"name": "second@shop.example"}).status_code == 403
-        assert asked(home, "users", "list")["users"][0]["roles"] == ["admin", "operator"]
-        added = asked(home, "users", "add", "ben@shop.example", "--role", "approver:returns")
+        assert asked_here(home, "users", "list")["users"][0]["roles"] == ["admin", "operator"]
+        added = asked_here(home, "users", "add", "ben@shop.example", "--role", "approver:returns")
         assert added["password_link"].startswith(f"{url}/password?token=")
         assert browser.post("/logout").status_code == 303
         browser.cookies.clear()
         assert browser.get("/").status_code == 303
         assert browser.post(added["password_link"], data={"password": good, "again": good}).status_code == 303
         assert browser.get("/api/v1/processes").json() == {"processes": []}
+        stopped(home, process, signal.SIGINT, 130)
     assert "root@shop.example" in run(home, "users", "list").stdout
 
 

@@ -46,6 +46,28 @@ from orchestration_hooks.callbacks import Callbacks
 from orchestration_hooks.desk import Desk
 
 ALIVE = Query("alive", "SELECT 1")
+PARTS = (
+    hooks,
+    processes,
+    events,
+    ingest,
+    live,
+    quarantine,
+    erasures,
+    metrics,
+    known_sources,
+    export,
+    audit,
+    incidents,
+    runs,
+    mutes,
+    messages,
+    rules,
+    callbacks,
+    cloudevents,
+    otlp,
+)
+"""What has routes, in the order in which these are tried."""
 
 
 def create_app(
@@ -94,25 +116,9 @@ def create_app(
     app.state.loads = set()  # of tasks: the event loop itself does not keep them alive
     errors.install(app)
     hooks.serve(app)  # first: routes are tried in this order, and these are many
-    app.include_router(hooks.router)
-    app.include_router(processes.router)
-    app.include_router(events.router)
-    app.include_router(ingest.router)
-    app.include_router(live.router)
-    app.include_router(quarantine.router)
-    app.include_router(erasures.router)
-    app.include_router(metrics.router)
-    app.include_router(known_sources.router)
-    app.include_router(export.router)
-    app.include_router(audit.router)
-    app.include_router(incidents.router)
-    app.include_router(runs.router)
-    app.include_router(mutes.router)
-    app.include_router(messages.router)
-    app.include_router(rules.router)
-    app.include_router(callbacks.router)
-    app.include_router(cloudevents.router)
-    app.include_router(otlp.router)
+    for part in PARTS:
+        # Not included: that would work every route out anew, at a tenth of a second for each application.
+        app.router.routes.extend(part.router.routes)
 
     live.document(app)
 

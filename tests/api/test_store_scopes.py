@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -45,10 +47,14 @@ class Service:
     app: Any
     people: Directory
     reader: Reader
+    keys: dict[tuple[Grant, ...], str] = field(default_factory=dict)
+    called: dict[tuple[str, tuple[Grant, ...]], Any] = field(default_factory=dict)
 
     def ask(self, path: str, *grants: Grant, method: str = "GET", **more: Any) -> httpx.Response:
-        """Ask with a new key that has these grants."""
-        return asyncio.run(self._ask(method, path, key(self.people, *grants), more))
+        """Ask with a key that has these grants."""
+        if grants not in self.keys:
+            self.keys[grants] = key(self.people, *grants)
+        return asyncio.run(self._ask(method, path, self.keys[grants], more))
 
     async def _ask(self, method: str, path: str, shown: str, more: dict[str, Any]) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
@@ -74,6 +80,15 @@ class Service:
         answer = self.ask("/_dash-update-component", *grants, method="POST", json=body)
         assert answer.status_code in (200, 204), answer.text
         return answer.json() if answer.content else None
+
+    def of_page(self, name: str, values: dict[str, Any], *grants: Grant) -> Any:
+        """As `callback`, which is not asked again what it is asked alike on another page."""
+        listed = self.app.state.dash.callback_map[name]
+        read = {f"{place['id']}.{place['property']}" for place in (*listed["inputs"], *listed["state"])}
+        given = json.dumps([name, {place: value for place, value in values.items() if place in read}])
+        if (given, grants) not in self.called:
+            self.called[given, grants] = self.callback(name, values, *grants)
+        return deepcopy(self.called[given, grants])
 
 
 def _outputs(name: str) -> Any:
@@ -178,8 +193,8 @@ def test_a_callback_answers_as_if_there_were_no_other_store(services: tuple[Serv
             continue
         for path in ("/map", "/variants", "/cases", "/case"):
             values = VALUES | {"url.search": search, "url.pathname": path}
-            found = whole.callback(name, values, KOELN)
-            expected = alone.callback(name, values, Grant(Role.ANALYST))
+            found = whole.of_page(name, values, KOELN)
+            expected = alone.of_page(name, values, Grant(Role.ANALYST))
             if name.startswith("..map-drawing.data"):
                 found, expected = _without_version(found), _without_version(expected)
             if not name.startswith(("readiness", "..navigation", "..process")):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
+from commands_here import run_together
 from doors import CHEAP, GOOD, person
 from running_service import GEMBASCOPE, asked, environment
 from troubled_home import LOG, define
@@ -20,10 +22,12 @@ def test_from_a_log_to_a_decision(tmp_path: Path) -> None:
     define(home / "tenants" / "local")
     log.write_text(LOG)
     (tmp_path / "mapping.yaml").write_text("case: case\nactivity: activity\ntime: at\ncase_columns: [amount, store]\n")
-    asked(home, "ingest", str(log), "--process", "returns", "--mapping", str(tmp_path / "mapping.yaml"))
-    detected = asked(home, "detect")
+    loading = ["ingest", str(log), "--process", "returns", "--mapping", str(tmp_path / "mapping.yaml"), "--json"]
+    ended = run_together(home, loading, ["detect", "--json"], ["incidents", "--json"])
+    assert [done.returncode for done in ended] == [0, 0, 0], ended
+    detected, found = (json.loads(done.stdout) for done in ended[1:])
     assert {row["rule"]: row["lasting"] for row in detected["rules"]} == {"late": 3, "unusual": 0}
-    (incident,) = asked(home, "incidents")["incidents"]
+    (incident,) = found["incidents"]
     assert incident["value"] == [{"amount": "1240.50", "currency": "EUR"}]
     proposed = asked(home, "propose", incident["id"], "pay")
     assert proposed["reason"] is None

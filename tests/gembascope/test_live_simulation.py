@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,16 +12,24 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from running_service import asked, serving
+from doors import LOCAL, directory, rules
+from running_api import running
 
+from api.app import create_app
 from gembascope import live_simulation
 from gembascope.commands.live import send_all
 from gembascope.commands.simulate import simulate_
 from gembascope.live_simulation import TOGETHER_S, Pace, Sender, Sent, send_live
+from gembascope.service import Service, announced, instance_of
+from gembascope.taking_events import taking_events
+from gembascope.workspace import LocalWorkspace
 from ingest.events_json import read_events
-from kernel.clock import FixedClock
+from kernel.clock import FixedClock, SystemClock
 from kernel.errors import InputError, SettingsError, WarehouseUnavailable
-from kernel.process import ProcessDefinition, Processes, write_process
+from kernel.process import ProcessDefinition, write_process
+from kernel.settings import load_settings
+from kernel.warehouse import Warehouse
+from mining.summary import log_summary
 from simulator.emit.canonical import Canonical
 from simulator.emit.writer import Beginnings
 from simulator.faults.scenario import Scenario
@@ -181,26 +190,34 @@ def test_whoever_stops_it_is_told_what_became_of_it(
     assert document["truth"]["scenario"] == "nothing"
 
 
-def test_a_service_keeps_what_is_sent_again_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_keeps_what_is_sent_again_once(
+    warehouse: Warehouse, tenant: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = tmp_path / "home"
-    write_process(Processes(home, "local").folder, ProcessDefinition(id="orders", object_type="order"))
+    opened = LocalWorkspace(load_settings(home=home, tenant=tenant), SystemClock(), warehouse)
+    write_process(opened.views.processes.folder, ProcessDefinition(id="orders", object_type="order"))
 
     def send() -> dict[str, Any]:
-        simulate_(live=True, start=str(MONDAY), days=1, orders_per_day=20, speed=1e9, home=home, json=True)
+        simulate_(
+            live=True, start=str(MONDAY), days=1, orders_per_day=20, speed=1e9, home=home, tenant=tenant, json=True
+        )
         document: dict[str, Any] = json.loads(capsys.readouterr().out)
         return document
 
     with pytest.raises(SettingsError, match=f"no service runs on the home {home}: start one with gembascope serve"):
         send()
-    with serving(home) as (_, process):
-        first, again = send(), send()
-        process.terminate()
-        process.wait(60)
+    with taking_events(opened, background=False) as live, directory(home, opened.clock, tenant) as people:
+        door, uploads = rules(people), tmp_path / "uploads"
+        instance = instance_of(LOCAL)
+        app = create_app(opened.views, opened.clock, door, upload_folder=uploads, live_ingest=live, instance=instance)
+        with running(app) as url, announced(home, Service(url, LOCAL, os.getpid(), tenant)):
+            first, again = send(), send()
+        live.drain()
     assert first["received"] == first["accepted"] == again["received"] > 200
     facts = [fact for day in simulation(1, 20).days() for fact in day.facts]
     assert sum(first["systems"].values()) == sum(fact.repeats for fact in facts)
     of_orders = [fact for fact in facts if any(thing.type == "order" for thing in fact.things)]
-    assert asked(home, "log", "orders")["events"] == len(of_orders)
+    assert log_summary(opened.views.view("orders")).events == len(of_orders)
 
 
 def test_a_scenario_is_simulated_live_too() -> None:

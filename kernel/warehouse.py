@@ -47,8 +47,8 @@ class Query:
     text: str
 
 
-WAITING = ("mutations_sync", "lightweight_deletes_sync")
-"""Whether a DELETE is waited for: 0 for no, 2 for all servers."""
+DELETES_WAIT = ("mutations_sync", "lightweight_deletes_sync")
+"""Whether ClickHouse answers a DELETE when it is done: 0 for no, 2 when it is on all servers."""
 DELETING_POLL_S = 0.002
 
 
@@ -130,6 +130,8 @@ class Warehouse:
                 "max_result_rows": self._settings.query_rows,
                 "result_overflow_mode": "throw",
             }
+        else:
+            settings |= dict.fromkeys(DELETES_WAIT, 0 if self.is_alone else 2)
         arguments = dict(self._connect_arguments)
         if database is not None:
             arguments["database"] = database
@@ -186,12 +188,10 @@ class Warehouse:
         with self._writing() as client, _translated(query.name):
             return _frame(client.query_arrow(query.text, parameters=dict(parameters or {})))
 
-    def command(
-        self, query: Query, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
-    ) -> None:
-        """Run a statement that gives no rows (DDL, INSERT … SELECT), under `settings` of ClickHouse."""
+    def command(self, query: Query, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that gives no rows (DDL, INSERT … SELECT); `delete` runs those that delete."""
         with self._writing() as client, _translated(query.name):
-            client.command(query.text, parameters=dict(parameters or {}), settings=dict(settings or {}))
+            client.command(query.text, parameters=dict(parameters or {}))
 
     def commands(self, *statements: tuple[Query, Mapping[str, Any]]) -> None:
         """Run statements that do not read what the others write, side by side; the first error when all have ended."""
@@ -262,10 +262,10 @@ class Warehouse:
         """
         with self._write_lock:
             if self._lock_file is None:
-                self.command(query, parameters, {name: 2 for name in WAITING})
+                self.command(query, parameters)
                 return
             self._merges("START", LARGE_TABLES)
-            self.command(query, parameters, {name: 0 for name in WAITING})
+            self.command(query, parameters)
             while waiting := self._deleting():
                 if any(waiting.values()):
                     self.command(GIVING_UP)  # it would be tried for ever, and be waited for by whoever deletes next

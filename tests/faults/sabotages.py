@@ -77,10 +77,10 @@ def _no_deduplication() -> None:
         "WHERE {known:UInt64} > 0 AND 1 = 0\n",
     )
 
-    def blind(self: Any, query: Any, parameters: Any = None) -> None:
+    def blind(self: Any, query: Any, *more: Any) -> None:
         if query.name == "store_events":
             query = replace(query, text=query.text.replace(*everything))
-        command(self, query, parameters)
+        command(self, query, *more)
 
     live.Warehouse.command = blind  # type: ignore[method-assign]
 

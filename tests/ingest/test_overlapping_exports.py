@@ -37,7 +37,7 @@ def csv(part: list[tuple[str, str, int]]) -> str:
 def paths(warehouse: Warehouse, clock: FixedClock, tenant: str, folder: Path, files: list[str]) -> pl.DataFrame:
     # The same tenant for every order: ids, which settle what nothing else does, hold the tenant.
     for table in TABLES:
-        warehouse.command(FORGET, {"table": table, "tenant": tenant})
+        warehouse.delete(FORGET, {"table": table, "tenant": tenant})
     warehouse.command(FORGET_PATHS, {"tenant": tenant})
     for number, content in enumerate(files):
         path = folder / f"{tenant}-{number}.csv"

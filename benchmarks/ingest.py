@@ -83,6 +83,12 @@ class Service:
             raise IngestFailed(f"{method} {path}: {answer.status} {content[:300]!r}")
         return json.loads(content)
 
+    def opened(self) -> None:
+        """Wait until its pages are made, which it does beside once it answers; one that has none says so at once."""
+        connection = self.connected()
+        connection.request("GET", "/login")
+        connection.getresponse().read()
+
     def cpu_s(self) -> float:
         times = self.measured.cpu_times()
         return float(times.user + times.system)
@@ -170,6 +176,7 @@ def taken(home: Path, service: str, events: int, run: str) -> list[Row]:
     there until visible."""
     sent = bodies(events, run)
     with served(fresh(home), service) as (measured, _):
+        measured.opened()
         measured.send(bodies(BATCH, f"{run}-warm"), BATCH)
         cpu, wall = measured.cpu_s(), time.perf_counter()
         seen = measured.send(sent, events)

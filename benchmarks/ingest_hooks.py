@@ -81,6 +81,7 @@ def hooked(home: Path, requests: int, run: str) -> list[Row]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "shop.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     with served(home, SHOP_SECRET=secret, GEMBASCOPE_STRANGERS_PER_MINUTE="10000000") as (measured, _):
+        measured.opened()
         _send(measured.connected, key, iter(range(-WARM, 0)), run)
         cpu, wall = measured.cpu_s(), time.perf_counter()
         waits = _send(measured.connected, key, iter(range(requests)), run)

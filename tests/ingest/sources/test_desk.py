@@ -114,5 +114,5 @@ def test_what_is_lost_is_noticed(desk: Desk) -> None:
         desk.inlet.take(told)
         desk.live.drain()
         assert asked.unconserved() == []
-    desk.warehouse.command(HIDE, {"tenant": desk.tenant})
+    desk.warehouse.delete(HIDE, {"tenant": desk.tenant})
     assert asked.unconserved() == ["web: 3 events count as stored, and 2 are there"]

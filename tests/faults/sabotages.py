@@ -164,8 +164,10 @@ def _swallow_unavailable() -> None:
 
 
 def _ignore_the_lease() -> None:
+    """And who holds a batch, which alone keeps two loaders apart as well."""
     Spool.lead = lambda *_, **__: True  # type: ignore[method-assign]
     Spool._leads = lambda *_: True  # type: ignore[method-assign]
+    _go_on_when_overtaken()
 
 
 def _go_on_when_overtaken() -> None:
@@ -231,7 +233,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "quarantine without the bytes": Sabotage(_quarantine_without_bytes, "plain", ("Q",)),
     "refuse silently": Sabotage(_refuse_silently, "full", ("L1", "H")),
     "swallow an unavailable database": Sabotage(_swallow_unavailable, "locked", ("L1",)),
-    "ignore the lease": Sabotage(_ignore_the_lease, "two", ("L3", "L5")),
+    "ignore the lease and who holds a batch": Sabotage(_ignore_the_lease, "two", ("L3", "L5")),
     "go on with a step that was taken over": Sabotage(_go_on_when_overtaken, "overtaken", ("L3",)),
     "forget the repair at the start": Sabotage(_forget_the_repair, "repair", ("L1", "L5")),
     "lose refused events at load": Sabotage(_lose_refused_at_load, "plain", ("Q",)),

@@ -113,7 +113,7 @@ def two_loaders(folder: Path, sabotage: str) -> Verdict:
     ):
         pipeline.start(sabotage=sabotage)
         with pipeline.another(sabotage=sabotage):
-            for _ in range(8):
+            for _ in range(24):  # both have to take the same step, which is chance
                 pipeline.send(pipeline.fresh(6))
             pipeline.send_pending()
             pipeline.until_loaded()

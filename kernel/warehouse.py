@@ -49,7 +49,8 @@ class Query:
 
 DELETES_WAIT = ("mutations_sync", "lightweight_deletes_sync")
 """Whether ClickHouse answers a DELETE when it is done: 0 for no, 2 when it is on all servers."""
-DELETING_POLL_S = 0.002
+DELETING_POLL_S, LONGEST_POLL_S = 0.002, 0.05
+"""How soon it is looked whether a DELETE is done: most are at once, and a long one is not to be disturbed."""
 
 
 def load_query(beside: str, name: str) -> Query:
@@ -266,12 +267,14 @@ class Warehouse:
                 return
             self._merges("START", LARGE_TABLES)
             self.command(query, parameters)
+            pause_s = DELETING_POLL_S
             while waiting := self._deleting():
                 if any(waiting.values()):
                     self.command(GIVING_UP)  # it would be tried for ever, and be waited for by whoever deletes next
                     raise WarehouseError(f"{query.name}: ClickHouse could not delete", query=query.name)
                 self._merges("START", waiting)
-                time.sleep(DELETING_POLL_S)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_POLL_S)
 
     def _deleting(self) -> dict[str, bool]:
         """The tables of which something is still to be deleted, and whether that was tried in vain."""

@@ -268,12 +268,12 @@ def test_killed_before_any_statement_and_run_again_the_result_is_the_same(
         done: list[str] = []
 
         def until_killed(
-            self: Warehouse, query: Query, *words: Any, done: list[str] = done, limit: int = limit
+            self: Warehouse, query: Query, parameters: Any = None, done: list[str] = done, limit: int = limit
         ) -> None:
             if len(done) == limit:
                 raise Killed
             done.append(query.name)
-            real(self, query, *words)
+            real(self, query, parameters)
 
         with monkeypatch.context() as patched:
             patched.setattr(Warehouse, "command", until_killed)

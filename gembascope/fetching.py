@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ingest.collectors.known_keys import StateKeys, make_key_tables
@@ -43,6 +44,9 @@ class _Newest:
     def take_each(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         return self._sources.inlet(self._source).take_each(deliveries)
 
+    def closed(self) -> str:
+        return self._sources.inlet(self._source).closed()
+
     def place(self) -> str:
         return self._sources.inlet(self._source).place()
 
@@ -56,7 +60,8 @@ class Fetching:
         self._clock = SystemClock()  # of leases and pauses, whatever that of business says
         self._running: dict[str, tuple[SourceDefinition, Supervisor]] = {}
         self._refused: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._lock, self._changing = threading.Lock(), threading.Lock()
+        """Of what is told, and of what is begun and ended: that may last, and nobody who asks waits for it."""
         state = sources.spool.state
         with state.writing() as connection:
             make_lease_tables(connection)
@@ -68,31 +73,39 @@ class Fetching:
         if it was running."""
         right, wrong = self._sources.definitions.each()
         wanted = {name: found for name, found in right.items() if found.collect.kind not in PUSHED and not found.off}
-        for name in wrong:
-            if name in self._running:
-                wanted[name] = self._running[name][0]
-        with self._lock:
-            for name, (definition, supervisor) in list(self._running.items()):
-                if wanted.get(name) != definition:
-                    supervisor.stop()
-                    del self._running[name]
-            self._refused = {}
+        with self._changing:
+            wanted |= {name: self._running[name][0] for name in wrong if name in self._running}
+            self._end([name for name, (definition, _) in self._running.items() if wanted.get(name) != definition])
+            refused: dict[str, str] = {}
             for name, definition in wanted.items():
                 if name not in self._running:
-                    self._begin(name, definition)
+                    self._begin(name, definition, refused)
+            with self._lock:
+                self._refused = refused
 
-    def _begin(self, name: str, definition: SourceDefinition) -> None:
+    def _end(self, names: Sequence[str]) -> None:
+        """All at once: each may take its time to end."""
+        if not names:
+            return
+        with ThreadPoolExecutor(len(names), "end-collectors") as pool:
+            list(pool.map(lambda name: self._running[name][1].stop(), names))
+        with self._lock:
+            for name in names:
+                del self._running[name]
+
+    def _begin(self, name: str, definition: SourceDefinition, refused: dict[str, str]) -> None:
         try:
             self._check(definition)
             keys = StateKeys(self._sources.spool.state, self._sources.tenant, name)
             collector = make_collector(definition.collect, self._sources.secrets, keys, self._egress)
         except GembascopeError as error:
-            self._refused[name] = str(error)
+            refused[name] = str(error)
             log.warning("source %s: %s", name, error)
             return
         inlet = _Newest(self._sources, name)
         supervisor = Supervisor([(inlet, collector)], self._clock, leases=self._leases)
-        self._running[name] = (definition, supervisor)
+        with self._lock:
+            self._running[name] = (definition, supervisor)
         supervisor.start()
 
     def _check(self, definition: SourceDefinition) -> None:
@@ -129,7 +142,5 @@ class Fetching:
 
     def stop(self) -> None:
         """Let every collector end what it is at."""
-        with self._lock:
-            for _, supervisor in self._running.values():
-                supervisor.stop()
-            self._running.clear()
+        with self._changing:
+            self._end(list(self._running))

@@ -35,6 +35,8 @@ STEP_BYTES = 128 << 20
 STEP_ENTRIES = 20_000
 """What one load step has at most, one entry aside."""
 LEASE = timedelta(minutes=2)
+ROOM = 0.9
+"""Of what may wait, the part up to which collectors begin to fetch."""
 KEPT = timedelta(days=1)
 """How long the line of a marked entry stays, without its events."""
 MOMENTS = ("last_occurred_at", "last_seen_at")
@@ -124,6 +126,12 @@ class Spool:
             if offer.error is not None:
                 raise type(offer.error)(str(offer.error)) from offer.error
         return ["" if offer.repeated else offer.receipt for offer in offers]
+
+    def has_room(self, tenant: str) -> bool:
+        """Whether it is worth to fetch more: a tenth of what may wait is free."""
+        with self._state.reading() as connection:
+            events, size = (int(found or 0) for found in connection.execute(WAITING, {"tenant": tenant}).one())
+        return events <= ROOM * self._max_events and size <= ROOM * self._max_bytes
 
     def known(self, tenant: str, source: str, digests: Sequence[str]) -> set[str]:
         """Those ids of deliveries of a source that were taken before."""

@@ -36,6 +36,9 @@ class MemoryInlet:
             self.until[1].set()
         return Outcome(received=len(deliveries), accepted=len(deliveries))
 
+    def closed(self) -> str:
+        return ""
+
     def place(self) -> str:
         return self._place
 
@@ -73,6 +76,9 @@ class FileInlet:
         if len(self._ids) == self.expected:
             self.stopping.set()
         return Outcome(received=len(deliveries), accepted=len(deliveries))
+
+    def closed(self) -> str:
+        return ""
 
     def place(self) -> str:
         places = [batch["place"] for batch in kept(self._path) if batch["place"] is not None]

@@ -80,7 +80,7 @@ class KafkaSettings(BaseModel):
     topics: tuple[str, ...] = Field(min_length=1, max_length=100, description="Topics, by their full names.")
     group: str = Field(min_length=1, max_length=249, description="Consumer group, of this source alone.")
     start: Literal["earliest", "latest"] = Field(
-        default="earliest", description="Where a partition begins that the group never committed."
+        default="earliest", description="Where a topic begins of which the group never committed anything."
     )
     tls: KafkaTls | None = Field(default=None, description="TLS to the brokers; {} trusts what this machine trusts.")
     sasl: KafkaSasl | None = Field(default=None, description="How to sign in; unset: not at all.")

@@ -54,6 +54,10 @@ class _Progress:
     whole: bool = False
 
 
+class _Unopened(UnreadableFile):
+    """It cannot be opened now. That ends (a permission, too many files open) without the file being changed."""
+
+
 class FolderCollector:
     """Collects from one folder. One process at a time: see `alone`."""
 
@@ -146,6 +150,9 @@ class FolderCollector:
             try:
                 if not self._read(folder, name, identity, all_progress, inlet, stopping):
                     return
+            except _Unopened as error:
+                self.notes.set(name, f"{name!r} is not read before it can be opened: {error}")
+                return
             except UnreadableFile as error:
                 self._refused[name] = identity
                 self.notes.set(name, f"{name!r} is not read any further before it changes: {error}")
@@ -220,7 +227,7 @@ class FolderCollector:
             # Never through a link, and never waiting for the other end of a pipe.
             number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError as error:
-            raise UnreadableFile(f"cannot be opened: {error.strerror}") from None
+            raise _Unopened(error.strerror or type(error).__name__) from None
         with os.fdopen(number, "rb", buffering=0) as file:
             found = os.fstat(number)
             if not stat.S_ISREG(found.st_mode) or found.st_ino != identity.inode:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from threading import Event
 from typing import Any
 
-from confluent_kafka import OFFSET_END, OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.collectors.broker_settings import KafkaSettings
 from ingest.collectors.headers import MOST_HEADERS, header_name, header_text
@@ -125,18 +125,32 @@ class KafkaCollector:
                 raise KafkaException(error)
 
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        known = {(one.topic, one.partition): one for one in consumer.committed(partitions, _ASK_S)}
+        if self.settings.start == "latest":
+            self._begin(consumer, sorted({one.topic for one in partitions}))
+        for one in _committed(consumer, partitions):
+            if one.offset >= 0:
+                self._look_for_a_gap(consumer, one)
         for one in partitions:
-            committed = known[one.topic, one.partition]
-            if committed.error is not None:
-                raise KafkaException(committed.error)
-            if committed.offset >= 0:
-                self._look_for_a_gap(consumer, committed)
-            elif self.settings.start == "latest":
-                one.offset = OFFSET_END
-            else:
-                one.offset = OFFSET_INVALID
+            one.offset = OFFSET_INVALID  # what is committed, else the earliest
         consumer.assign(partitions)
+
+    def _begin(self, consumer: Any, topics: list[str]) -> None:
+        """Commit the ends of all partitions of a topic of which the group committed none, whoever they are assigned to.
+        Only so what comes from now on is read, also after a failure before the first batch is taken. A partition that
+        is added to a topic later begins with its earliest message."""
+        for topic in topics:
+            found = consumer.list_topics(topic, _ASK_S).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            partitions = [TopicPartition(topic, number) for number in found.partitions]
+            # Before it is seen that nobody has begun: who begins at this moment too reads what came before that.
+            ends = [consumer.get_watermark_offsets(one, _ASK_S)[1] for one in partitions]
+            if any(one.offset >= 0 for one in _committed(consumer, partitions)):
+                continue
+            offsets = [TopicPartition(topic, one.partition, end) for one, end in zip(partitions, ends, strict=True)]
+            for one in consumer.commit(offsets=offsets, asynchronous=False):
+                if one.error is not None:
+                    raise KafkaException(one.error)
 
     def _look_for_a_gap(self, consumer: Any, committed: TopicPartition) -> None:
         first, _ = consumer.get_watermark_offsets(committed, _ASK_S)
@@ -184,3 +198,12 @@ class KafkaCollector:
 
     def _error(self, error: KafkaError) -> CollectorError:
         return CollectorError(f"Kafka at {', '.join(self.settings.brokers)}: {error.name()}: {error.str()[:300]}")
+
+
+def _committed(consumer: Any, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """What the group committed of each; a negative offset where it never did."""
+    found: list[TopicPartition] = consumer.committed(partitions, _ASK_S)
+    for one in found:
+        if one.error is not None:
+            raise KafkaException(one.error)
+    return found

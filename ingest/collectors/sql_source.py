@@ -183,6 +183,11 @@ class SqlSource:
             in_utc = [str(one[0]) for one in result.cursor.description if one[1] in _IN_UTC[self._family]]
             rows = [dict(zip(shape.columns, row, strict=True)) for row in result]
         for row in rows:
+            for name in self.settings.key:
+                if row[name] is None:  # nothing comes after null, so the next page could leave rows out
+                    raise CollectorError(
+                        f"{self.settings.name}: {name!r} of the key is null in a row: name another key"
+                    )
             for name in in_utc:
                 if isinstance(row[name], datetime):
                     row[name] = row[name].replace(tzinfo=timezone.utc)

@@ -30,6 +30,8 @@ GOOD_S = 60.0
 """After how long a run that fails is no failure of those before it any more."""
 ELSEWHERE_S = 10.0
 """How often it is asked whether another process still holds a lease."""
+CLOSED_S = 5.0
+"""How often it is asked whether an inlet that is closed is open again."""
 RENEW_S = LEASE.total_seconds() / 6
 MOST_REASON = 500
 
@@ -151,12 +153,8 @@ class Supervisor:
             work.collector.run(work.inlet, stopping)
             if not stopping.is_set():
                 reason = "the collector ended by itself"
-        except GembascopeError as error:
-            reason = str(error)[:MOST_REASON]
-            log.warning("source %s: %s", work.state.source, reason)
-        except Exception as error:  # a mistake of ours in one collector must not end the others, nor this one for good
-            reason = f"an error of this program ({type(error).__name__})"
-            log.exception("source %s: its collector failed", work.state.source)
+        except Exception as error:
+            reason = _reason(work, error)
         finally:
             with self._lock:
                 work.run = None
@@ -187,13 +185,16 @@ class Supervisor:
 
     def _may_run(self, work: _Work) -> bool:
         """Whether it may run in this process now; waits a little where it may not."""
-        if self._leases is None or not work.alone:
-            return True
         try:
+            if closed := work.inlet.closed():
+                self._pause(work, closed[:MOST_REASON], CLOSED_S)
+                return False
+            if self._leases is None or not work.alone:
+                return True
             asked = self._monotonic()
             held = self._leases.hold(work.state.source)
-        except GembascopeError as error:
-            self._pause(work, str(error)[:MOST_REASON], work.backoff.next_s(), failed=True)
+        except Exception as error:
+            self._pause(work, _reason(work, error), work.backoff.next_s(), failed=True)
             return False
         if not held:
             self._pause(work, "another process collects from it", ELSEWHERE_S)
@@ -246,3 +247,12 @@ class Supervisor:
 def _notes(collector: Collector) -> tuple[str, ...]:
     notes = getattr(collector, "notes", None)
     return tuple(notes.all()) if notes is not None else ()
+
+
+def _reason(work: _Work, error: Exception) -> str:
+    """Why a collector does not go on for now. A mistake of ours in one must end neither the others nor it for good."""
+    if isinstance(error, GembascopeError):
+        log.warning("source %s: %s", work.state.source, error)
+        return str(error)[:MOST_REASON]
+    log.error("source %s: its collector failed", work.state.source, exc_info=error)
+    return f"an error of this program ({type(error).__name__})"

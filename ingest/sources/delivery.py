@@ -71,6 +71,11 @@ class Inlet(Protocol):
         """As `take`, all in one transaction, and what became of each."""
         ...
 
+    def closed(self) -> str:
+        """Why nothing can be taken for now, "" where it can: what would be fetched would only go back, and brokers
+        count how often a message does. Raises StateUnavailable where that is not known."""
+        ...
+
     def place(self) -> str:
         """What the last `take` that named a place named, also before a restart; "" where none did."""
         ...

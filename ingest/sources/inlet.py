@@ -111,6 +111,11 @@ class SourceInlet:
         self._accepted()
         return outcomes, rows.refused[-1].reason if rows.refused else ""
 
+    def closed(self) -> str:
+        if why := self._spool.sources.stopped(self._tenant, self.source):
+            return f"it was stopped: {why}"
+        return "" if self._spool.has_room(self._tenant) else "too many events wait to be loaded"
+
     def place(self) -> str:
         return self._spool.sources.place(self._tenant, self.source)
 

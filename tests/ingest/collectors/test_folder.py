@@ -204,3 +204,25 @@ def test_a_folder_that_is_away_is_an_error(tmp_path: Path) -> None:
         look(made(tmp_path / "away"), MemoryInlet())
     with pytest.raises(CollectorError, match="no place in a folder"):
         look(made(tmp_path), MemoryInlet(place="[1]"))
+
+
+def test_a_file_that_cannot_be_opened_is_read_once_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A permission that is given does not change the file, so nothing else would tell."""
+    (tmp_path / "a.log").write_bytes(b"line")
+    collector, inlet, refused = made(tmp_path), MemoryInlet(), [True]
+    opened = os.open
+
+    def closed(path: Any, *more: Any, **named: Any) -> int:
+        if path == "a.log" and refused[0]:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *more, **named)
+
+    def between(looks: int) -> None:
+        if looks == 4:
+            assert collector.notes.all() == ("'a.log' is not read before it can be opened: Permission denied",)
+            refused[0] = False
+
+    monkeypatch.setattr(os, "open", closed)
+    look(collector, inlet, 6, between)
+    assert inlet.bodies == ["line"]
+    assert collector.notes.all() == ()

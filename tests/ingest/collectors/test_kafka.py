@@ -110,3 +110,31 @@ def test_what_goes_wrong_says_so_and_settings_are_what_they_may_be(cluster: Clus
     sasl = {"mechanism": "SCRAM-SHA-512", "user": "u", "password": "env:GUEST"}
     found = KafkaCollector(cluster.settings("none", sasl=sasl, tls={}), SECRETS)._configuration()
     assert (found["security.protocol"], found["enable.auto.commit"]) == ("sasl_ssl", False)
+
+
+def test_the_latest_is_what_it_was_when_the_group_began(cluster: Cluster) -> None:
+    """Also when the first batch is not taken, and a message comes before it is tried again."""
+    cluster.publish("latest", range(8))
+    collector = cluster.collector("latest", start="latest")
+    begun: list[list[int]] = []
+
+    def fail(take: int) -> None:
+        if take == 1:
+            begun.append(cluster.committed("latest"))
+            cluster.publish("latest", range(12, 16))
+            raise SpoolFull("full")
+
+    inlet, sent = MemoryInlet(fail), Event()
+
+    def send() -> None:
+        while min(cluster.committed("latest")) < 0:
+            sent.wait(0.1)
+        cluster.publish("latest", range(8, 12))
+        sent.set()
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    assert collect(collector, inlet, 8) == ["SpoolFull"]
+    sender.join(10)
+    assert begun == [[2] * 4]
+    assert sorted(inlet.bodies) == sorted(f'{{"n": {n}}}' for n in range(8, 16))

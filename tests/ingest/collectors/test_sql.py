@@ -420,3 +420,30 @@ def test_rows_without_a_watermark_are_told(source: Database) -> None:
     poll(collector, inlet)
     assert inlet.taken == []
     assert "rows without a changed" in collector.notes.all()[0]
+
+
+def test_a_row_that_no_watermark_told_of_comes_again_when_it_is_not_taken(source: Database, tmp_path: Path) -> None:
+    """Nothing but the comparison of keys sees it, so it may not be known before it is on disk."""
+    session = source.open()
+    insert(source, session, {1: "10:00:00"})
+
+    def failing(take: int) -> None:
+        if take == 2:
+            raise SpoolFull("full")
+
+    inlet, settings = MemoryInlet(failing), source.settings(deletes=True, deletes_every_s=5)
+    with State(load_settings(home=tmp_path), file="keys.sqlite", prepare=make_key_tables) as state:
+        collector = SqlCollector(settings, SECRETS, StateKeys(state, "local", "orders"), monotonic=lambda: 0.0)
+        poll(collector, inlet)
+        insert(source, session, {50: "03:00:00"})
+        collector = SqlCollector(settings, SECRETS, StateKeys(state, "local", "orders"), monotonic=lambda: 0.0)
+        with pytest.raises(SpoolFull):
+            poll(collector, inlet)
+        poll(collector, inlet)
+    assert ids(inlet) == [1, 50]
+
+
+def test_a_key_that_is_null_is_refused_and_rows_beside_it_are_not_passed_over(postgres: Database) -> None:
+    run(postgres.open(), f"INSERT INTO {quoted(postgres)} VALUES (1, NULL, '2026-03-01 10:00:00+00', NULL)")  # noqa: S608
+    with pytest.raises(CollectorError, match="'state' of the key is null"):
+        poll(postgres.collector(key=["id", "state"]), MemoryInlet())

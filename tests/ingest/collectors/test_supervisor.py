@@ -13,7 +13,7 @@ from inlets import MemoryInlet
 
 from ingest.collectors.backoff import Backoff
 from ingest.collectors.notes import Notes
-from ingest.collectors.supervisor import SourceState, Supervisor
+from ingest.collectors.supervisor import CLOSED_S, SourceState, Supervisor
 from ingest.sources.delivery import CollectorError, Inlet
 from kernel.clock import FixedClock
 from kernel.errors import StateUnavailable
@@ -205,3 +205,37 @@ def test_a_run_is_stopped_when_its_lease_is_lost_or_long_unknown(how: str) -> No
         world.now_s += 45
     assert collector.stopped.wait(10)
     assert supervisor.stop() == []
+
+
+def test_nothing_is_fetched_while_the_inlet_is_closed() -> None:
+    """What goes back to a broker again and again is thrown away by it in the end."""
+    world, collector, inlet = World(), Scripted(), MemoryInlet()
+    found: list[Callable[[], str]] = [
+        lambda: "it was stopped: too much is bad",
+        lambda: str(1 // 0),
+        lambda: {}["a mistake"],
+    ]
+
+    def closed() -> str:
+        return found.pop(0)() if found else ""
+
+    inlet.closed = closed  # type: ignore[method-assign]
+    supervisor = Supervisor(
+        [(inlet, collector)], world.clock, chance=lambda: 1.0, waiting=world.waiting, monotonic=world.monotonic
+    )
+    seen: list[tuple[str, int, int]] = []
+
+    def paused(_: float) -> None:
+        state = state_of(supervisor, "orders")
+        seen.append((state.reason, state.failures, collector.count))
+
+    world.paused = paused
+    supervisor.start()
+    assert collector.settled.wait(10)
+    assert supervisor.stop() == []
+    assert seen == [
+        ("it was stopped: too much is bad", 0, 0),
+        ("an error of this program (ZeroDivisionError)", 1, 0),
+        ("an error of this program (KeyError)", 2, 0),
+    ]
+    assert world.pauses == [CLOSED_S, 2, 4]

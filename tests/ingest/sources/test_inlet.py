@@ -227,3 +227,20 @@ def test_definitions_are_read_when_they_change(desk: Desk, clock: Clock, monkeyp
     keyless = Sources(desk.tenant, desk.definitions, desk.spool, clock)
     with pytest.raises(SettingsError, match="GEMBASCOPE_PSEUDONYM_KEY"):
         keyless.inlet("web")
+
+
+def test_an_inlet_is_closed_while_its_source_is_stopped_or_the_spool_has_no_room(
+    warehouse: Warehouse, own_clock: FixedClock, tenant: str, tmp_path: Path
+) -> None:
+    settings = load_settings(home=tmp_path, spool_events=10)
+    desk = Desk(warehouse, own_clock, settings, tenant, tmp_path / "definitions")
+    with desk.spool:
+        desk.inlet.take([order(n) for n in range(9)])
+        assert desk.inlet.closed() == ""
+        desk.spool.sources.stop(tenant, desk.inlet.source, "too much is bad")
+        assert desk.inlet.closed() == "it was stopped: too much is bad"
+        desk.spool.sources.resume(tenant, desk.inlet.source)
+        desk.inlet.take([order(9)])
+        assert desk.inlet.closed() == "too many events wait to be loaded"
+        desk.live.drain()
+        assert desk.inlet.closed() == ""

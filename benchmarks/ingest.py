@@ -69,11 +69,16 @@ class Service:
 
     def __init__(self, process: subprocess.Popen[str], url: str, token: str) -> None:
         self.process, self.measured = process, psutil.Process(process.pid)
-        self._netloc = urlsplit(url).netloc
+        self.netloc = urlsplit(url).netloc
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def connected(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._netloc, timeout=60)
+        return http.client.HTTPConnection(self.netloc, timeout=60)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.netloc.rpartition(":")
+        return host, int(port)
 
     def ask(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None) -> Any:
         connection.request(method, path, body, self._headers)

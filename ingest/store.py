@@ -26,6 +26,8 @@ __all__ = ["EventStore", "Origin", "Stored"]
 NAMES_AT_ONCE = 2_000
 INTERRUPTED = timedelta(minutes=2)
 """How long ago a step was begun that is taken for interrupted, where another process may have begun it."""
+SPREAD = 1_000
+"""Numbers of batches of which one is drawn, where the clock is behind."""
 PATIENCE_S, PAUSE_S = 60.0, 0.05
 """How long statements are waited for that the one before may have left behind, and how often they are looked for."""
 
@@ -162,9 +164,11 @@ class EventStore:
         return frozenset(self._warehouse.read_for_write(_sql("changed_types"), scope)["object_type"])
 
     def _next_batch(self) -> int:
-        """Batches are numbered by the microsecond they began, and always upwards."""
+        """Batches are numbered by the microsecond they began, and always upwards: where the clock is behind, by chance,
+        so that two processes that ask at once hardly ever have one number. Then the second takes the batch over, and
+        the first says that its events are missing."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
-        return max(last + 1, int(self._clock.now().timestamp() * 1_000_000))
+        return max(last + 1 + secrets.randbelow(SPREAD), int(self._clock.now().timestamp() * 1_000_000))
 
     def _erased(self, tenant: str) -> int:
         """How many subjects are erased. Of an embedded warehouse it is asked once, until this process erases one."""

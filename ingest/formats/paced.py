@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 import weakref
+from typing import Any
 
 from ingest.formats.compression import BoundedStream
 
@@ -27,14 +29,16 @@ class Paced(io.RawIOBase):
         self._ended: list[bool] = []
         self._read_all = threading.Lock()
         self._read_all.acquire()
-        self.end = weakref.finalize(self, _end, self._allowed, self._idle, self._ended, self._read_all)
+        self._last: list[weakref.ref[memoryview]] = []
+        self.end = weakref.finalize(self, _end, self._allowed, self._idle, self._ended, self._read_all, self._last)
         """End the file here: the parser's thread must not be reading when nobody parses, or when the program ends, as
         Python ends a thread that asks for its turn then, and C++ the whole program with it."""
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> Any:
+        """The next block, of bytes; at the end an empty one that is a memoryview, as these can be followed."""
         self._idle.clear()
         self._allowed.acquire()
         data = b""
@@ -43,9 +47,11 @@ class Paced(io.RawIOBase):
                 data = self._next(size)
         finally:
             self._idle.set()
+            last = memoryview(b"")
             if not data:
+                self._last.append(weakref.ref(last))
                 self.read_no_more()
-        return data
+        return data or last
 
     def _next(self, size: int) -> bytes:
         data = self._stream.read(size)
@@ -64,8 +70,18 @@ class Paced(io.RawIOBase):
             self._read_all.release()
 
 
-def _end(allowed: threading.Semaphore, idle: threading.Event, ended: list[bool], read_all: threading.Lock) -> None:
+def _end(
+    allowed: threading.Semaphore,
+    idle: threading.Event,
+    ended: list[bool],
+    read_all: threading.Lock,
+    last: list[weakref.ref[memoryview]],
+) -> None:
     ended.append(True)
     allowed.release(BLOCKS_AHEAD)
     read_all.acquire(timeout=5)  # between two reads it is idle as well, and reads again
     idle.wait(1)
+    until = time.monotonic() + 5
+    # It asks for its turn once more, to give back the last that it read: nothing, but in memory of Python's.
+    while any(one() is not None for one in last) and time.monotonic() < until:
+        time.sleep(0.001)

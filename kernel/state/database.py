@@ -27,6 +27,9 @@ from kernel.state.migrating import migrate
 FILE = "state.sqlite"
 BUSY_MS = 30_000
 """How long a writer waits for one of another process."""
+IDLE_S, LOCK_S = 30.0, 45.0
+"""PostgreSQL ends a transaction in which nothing was said for so long: a process that was stopped, or whose machine is
+gone, would keep its locks. Others wait for a lock for longer than that, and not for ever."""
 WRITES = "gembascope_writes"
 
 
@@ -75,7 +78,9 @@ class State:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return create_engine(url, pool_pre_ping=True, connect_args={"prepare_threshold": None, "connect_timeout": 10})
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"prepare_threshold": None, "connect_timeout": 10})
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
 
     @property
     def is_sqlite(self) -> bool:
@@ -151,6 +156,13 @@ def _unknown() -> SettingsError:
     )
 
 
+def _prepare_postgresql(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        for name, limit_s in (("idle_in_transaction_session_timeout", IDLE_S), ("lock_timeout", LOCK_S)):
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, str(round(limit_s * 1_000))))
+    connection.commit()
+
+
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin below
     cursor = connection.cursor()
@@ -191,6 +203,8 @@ def _translated() -> Iterator[None]:
         kind = type(error.orig).__name__
         raise StateUnavailable(f"the state database does not answer ({kind})") from error
     except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StateUnavailable("the state database ended the connection") from error
         code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
         raise StateError(f"the state database refused ({type(error.orig).__name__} {code})".rstrip()) from error
     except SQLAlchemyError as error:

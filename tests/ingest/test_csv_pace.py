@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ingest.formats import tables
-from ingest.formats.paced import BLOCKS_AHEAD
+from ingest.formats.base import Limits
+from ingest.formats.compression import open_bounded
+from ingest.formats.paced import BLOCKS_AHEAD, Paced
 from ingest.formats.tables import CsvReader
 
 BLOCK = 1 << 20
@@ -46,3 +51,26 @@ def test_a_program_may_end_in_the_middle_of_a_file(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+def test_the_end_waits_until_the_parser_gave_back_what_it_read_last(tmp_path: Path) -> None:
+    """Its thread asks Python for its turn to do so, which ends the program where Python is ending."""
+    path = tmp_path / "short.csv"
+    path.write_text("a,b\n")
+    with open_bounded(path, Limits()) as stream:
+        paced, held, given_back = Paced(stream, b""), threading.Event(), threading.Event()
+
+        def parse() -> None:
+            while block := paced.read(1000):
+                pass
+            held.set()
+            time.sleep(0.3)
+            given_back.set()
+            del block
+
+        with ThreadPoolExecutor(1) as pool:
+            parsing = pool.submit(parse)
+            assert held.wait(10)
+            paced.end()
+            assert given_back.is_set()
+            parsing.result()

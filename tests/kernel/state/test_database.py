@@ -21,6 +21,7 @@ from state_databases import KINDS, empty_database
 
 from kernel.errors import SettingsError, StateConflict, StateError, StateUnavailable
 from kernel.settings import Settings, load_settings
+from kernel.state import database
 from kernel.state.database import State
 from kernel.state.migrating import FOLDER, NEWEST
 from kernel.state.tables import METADATA
@@ -141,6 +142,54 @@ def test_a_killed_writer_leaves_nothing(settings: Settings, state: State) -> Non
     with state.writing() as connection:
         connection.execute(COUNTERS.update().values(value=COUNTERS.c.value + 1))
     assert value(state) == 1
+
+
+@pytest.fixture
+def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[State, State]]:
+    """Two processes' engines on a PostgreSQL that ends idle transactions at once, and has nobody wait long."""
+    monkeypatch.setattr(database, "IDLE_S", 0.5)
+    monkeypatch.setattr(database, "LOCK_S", 1.5)
+    with empty_database("postgresql", tmp_path) as settings, State(settings) as one, State(settings) as other:
+        with one.writing() as connection:
+            COUNTERS.create(connection)
+            connection.execute(COUNTERS.insert().values(name="one", value=0))
+        yield one, other
+
+
+ADDING = COUNTERS.update().values(value=COUNTERS.c.value + 1)
+
+
+def test_a_transaction_in_which_nothing_is_said_is_ended(limited: tuple[State, State]) -> None:
+    """A process that is stopped in the middle of one keeps nobody waiting for longer, and is told when it goes on."""
+    one, other = limited
+    with pytest.raises(StateUnavailable), one.writing() as stopped:  # noqa: PT012
+        stopped.execute(ADDING)
+        with other.writing() as connection:
+            connection.execute(ADDING)
+        stopped.execute(ADDING)
+    with one.writing() as connection:
+        connection.execute(ADDING)
+    assert value(one) == 2
+
+
+def test_a_lock_is_not_waited_for_for_ever(limited: tuple[State, State]) -> None:
+    one, other = limited
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as pool, one.writing() as busy:
+        busy.execute(ADDING)
+
+        def add() -> None:
+            with other.writing() as connection:
+                connection.execute(ADDING)
+            over.set()
+
+        waiting = pool.submit(add)
+        while not waiting.done():  # it says something all the time, so it is not taken for stopped
+            busy.execute(select(COUNTERS.c.value))
+            over.wait(0.05)
+        with pytest.raises(StateUnavailable):
+            waiting.result()
+    assert value(one) == 1
 
 
 def test_instants_come_back_equal_in_utc_and_in_order(state: State) -> None:

@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-# Each worker opens an engine of its own. Tests of one file stay together, as they share servers and browsers, until a
-# worker has nothing left to do.
-SIDE_BY_SIDE := -n 5 --dist worksteal
+# Each worker opens an engine of its own. Tests of one file stay together, as they share servers and browsers; which files
+# come first is said in tests/conftest.py.
+SIDE_BY_SIDE := -n 5 --dist loadfile --no-loadscope-reorder
 # The engine flushes every write to disk. Tests end processes, never the power, so where there is room they write to memory.
 ROOM_KB := $(shell df --output=avail -k /dev/shm 2>/dev/null | tail -1)
 IN_MEMORY := $(if $(shell test "$(ROOM_KB)" -gt 2000000 2>/dev/null && echo room),TMPDIR=/dev/shm)

@@ -23,11 +23,42 @@ EITHER = (frozenset({"sqlite", "postgresql"}), frozenset({"light", "dark"}))
 """Values of parameters of which a test is run with one alone where laws are tried in less than half of their depth."""
 
 
+LONGEST = (
+    "browser/test_served_demo",
+    "benchmarks/test_harness",
+    "faults/test_faults",
+    "ingest/mappings/test_native_same_as_ocel",
+    "ingest/erasing/test_laws",
+    "browser/test_trouble_pages",
+    "ingest/erasing/test_erasing",
+    "mining/test_public_logs",
+    "ingest/test_store",
+    "browser/test_sign_in",
+    "faults/test_sabotages",
+    "gembascope/test_served_sources",
+    "gembascope/test_written_from_pages",
+    "gembascope/test_send",
+    "simulator/test_catalogue_promises",
+    "ingest/test_live_killed",
+    "ingest/erasing/test_killed",
+    "gembascope/test_command_line",
+    "browser/test_walk",
+    "gembascope/test_service",
+)
+"""The files that take longest. They begin first: one that began last would be waited for by all."""
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if DEPTH < 0.5:
+        _draw(config, items)
+    places = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
+
+
+def _draw(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Draw them by the name of the test, and tell how many tests are left out. Where the databases themselves are
     tested, both are."""
-    if DEPTH >= 0.5:
-        return
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from doors import CHEAP
+from sqlalchemy import func, select
+
 import gembascope as gs
 from gembascope.workspace import LocalWorkspace
+from kernel.clock import SystemClock
+from kernel.identity.directory import Directory
+from kernel.state.tables import SESSIONS
 
 LOG = """case,activity,at,amount,store
 1,Received,2026-06-01T10:00:00Z,240.5,Bonn
@@ -57,3 +63,16 @@ def troubled(workspace: LocalWorkspace) -> None:
     log = workspace.settings.home / "returns.csv"
     log.write_text(LOG)
     gs.Workspace(workspace).ingest(log, process="returns", mapping=MAPPING)
+
+
+def incident_of(workspace: LocalWorkspace) -> str:
+    """The one incident, after a look."""
+    found = gs.Workspace(workspace)
+    found.detect()
+    return str(found.incidents()["id"].item())
+
+
+def signed_in(opened: LocalWorkspace) -> int:
+    """Sessions that are open."""
+    with Directory(opened.settings, SystemClock(), CHEAP) as people, people.state.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(SESSIONS)).scalar_one())

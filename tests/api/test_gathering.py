@@ -41,7 +41,7 @@ def test_who_comes_alone_waits_for_nobody() -> None:
 
 def test_those_that_come_meanwhile_go_together_and_each_gets_their_own() -> None:
     async def crowd() -> list[int | BaseException]:
-        asked = gatherer(work, most=3)
+        asked = gatherer(work, most=3, moment_s=0.3)
         tasks = [asyncio.ensure_future(asked.of(number)) for number in (0, -1, 2, 3, 4)]
         await asyncio.sleep(0)
         work.go.set()

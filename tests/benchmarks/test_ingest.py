@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from benchmarks.figures import Figure, Results, Section
 from benchmarks.goals import GOALS, SENT
 from benchmarks.ingest import Sending, percentile
+from benchmarks.ingest_wire import BadAnswer, exchange, written
 from benchmarks.plan import run_job
 from benchmarks.worker import Job
 
@@ -32,6 +37,43 @@ def test_each_stage_has_its_figure(tmp_path: Path) -> None:
     rows = {row.task: row for row in outcome.rows}
     assert {f"stage_{name}" for name in STAGES} <= set(rows)
     assert all(rows[f"stage_{name}"].wall_s > 0 for name in STAGES)
+
+
+def test_webhooks_are_sent_and_waited_for(tmp_path: Path) -> None:
+    outcome = run_job(Job("ingest", "gembascope", ("hooks",), home=str(tmp_path), prefix="run", events=1_000))
+    rows = {row.task: row for row in outcome.rows}
+    assert set(rows) == {"hooks", "hook_ack_p50", "hook_ack_p99"}
+    assert 0 < rows["hook_ack_p50"].wall_s <= rows["hook_ack_p99"].wall_s < rows["hooks"].wall_s
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        ([b"HTTP/1.1 202 Accepted\r\nContent-Le", b"ngth: 2\r\n\r\n", b"ok"], ""),
+        ([b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"], "500"),
+        ([b"HTTP/1.1 202 Accepted\r\ncontent-length: 9\r\n\r\nok"], "cut a connection"),
+    ],
+    ids=["in pieces", "refused", "cut"],
+)
+def test_answers_are_read_whole_and_looked_at(answers: list[bytes], problem: str) -> None:
+    def check(head: bytes, body: bytes) -> None:
+        if b" 202 " not in head or body != b"ok":
+            raise BadAnswer(head.decode())
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.recv(1_000) == written("/x", "here", b"{}", {"Name": "value"})
+            for piece in answers:
+                connection.sendall(piece)
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve)
+        requests = [written("/x", "here", b"{}", {"Name": "value"})]
+        with pytest.raises(BadAnswer, match=problem) if problem else nullcontext():
+            assert len(exchange(listening.getsockname(), requests, 2, check)) == 1
+        served.result()
 
 
 def test_goals_of_sending_are_reached_or_missed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,7 +19,9 @@ from inlets import MemoryInlet, failing_at_random, kept
 
 from ingest.collectors.broker_settings import RabbitMqSettings
 from ingest.collectors.rabbitmq import RabbitMqCollector
-from ingest.sources.delivery import CollectorError
+from ingest.collectors.supervisor import Supervisor
+from ingest.sources.delivery import CollectorError, SourceStopped
+from kernel.clock import SystemClock
 from kernel.errors import SpoolFull
 
 PORT = 5672
@@ -46,18 +49,24 @@ class Queue:
         return RabbitMqCollector(self.settings(**changes), SECRETS, patience_s=0)
 
 
-@pytest.fixture
-def queue() -> Iterator[Queue]:
+@contextmanager
+def declared(**arguments: Any) -> Iterator[Queue]:
     needs(PORT, "RabbitMQ")
     name = f"gembascope_{uuid4().hex}"
     with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", PORT)) as connection:
         channel = connection.channel()
-        channel.queue_declare(name, durable=True)
+        channel.queue_declare(name, durable=True, arguments=arguments)
         channel.confirm_delivery()
         try:
             yield Queue(channel, name)
         finally:
             channel.queue_delete(name)
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    with declared() as found:
+        yield found
 
 
 def test_a_message_comes_with_its_key_and_headers(queue: Queue) -> None:
@@ -165,3 +174,34 @@ def test_a_queue_that_is_deleted_is_told(queue: Queue) -> None:
     with pytest.raises(CollectorError, match="deleted"):
         queue.collector().run(MemoryInlet(gone), Event())
     queue.channel.queue_declare(queue.name, durable=True)
+
+
+def test_a_queue_that_counts_deliveries_loses_nothing_while_its_source_is_stopped() -> None:
+    """Quorum queues throw away what came back too often. A stopped source is asked about again and again, and its queue
+    is left alone."""
+    with declared(**{"x-queue-type": "quorum", "x-delivery-limit": 3}) as queue:
+        queue.publish(range(10))
+        stopped, asked = [True], [0]
+
+        def closed() -> str:
+            asked[0] += 1
+            if asked[0] == 1:  # it is stopped while the collector runs
+                return ""
+            if asked[0] == 12:
+                stopped[0] = False
+            return "it was stopped" if stopped[0] else ""
+
+        def refusing(_: int) -> None:
+            if stopped[0]:
+                raise SourceStopped("it was stopped")
+
+        inlet, there = MemoryInlet(refusing), Event()
+        inlet.until, inlet.closed = (10, there), closed  # type: ignore[method-assign]
+        supervisor = Supervisor([(inlet, queue.collector())], SystemClock(), waiting=lambda event, _: event.wait(0.05))
+        supervisor.start()
+        try:
+            assert there.wait(20)
+        finally:
+            assert supervisor.stop() == []
+        assert sorted(inlet.bodies) == sorted(f'{{"n": {n}}}' for n in range(10))
+        assert inlet.takes - len(inlet.batches) == 1, "it went back once"

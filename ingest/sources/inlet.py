@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ from ingest.event_form import Event, Refused, Unfit
 from ingest.event_rows import EventRows, Sent
 from ingest.event_values import NUL, check_texts
 from ingest.mappings.decoding import Record, records
-from ingest.mappings.mapper import Mapper
+from ingest.mappings.mapper import Mapped, Mapper
 from ingest.mappings.pack import Decode
 from ingest.mappings.personal import Privacy
 from ingest.sources.bad_share import BadShare
@@ -21,6 +23,8 @@ from ingest.spool import Spool
 from ingest.spool_beside import Besides
 from kernel.clock import Clock
 from kernel.errors import UnreadableFile
+
+log = logging.getLogger("gembascope.ingest")
 
 SHOWN = 20
 COUNTED = ("received", "accepted", "quarantined", "repeated", "ignored")
@@ -133,15 +137,28 @@ class SourceInlet:
         """Add the events of a delivery, and what none can be made of; how many records its pack passes over."""
         ignored = 0
         for record in _records(delivery, self._mapper.pack.decode):
-            mapped = self._mapper.mapped(record, delivery)
+            mapped, reason = self._made(rows, record, delivery)
             if mapped.ignored:
                 ignored += 1
-                continue
-            if reason := mapped.unfit or self._add(rows, mapped.events, record):
+            elif reason:
                 rows.refused.append(self._refused(rows.count() + len(rows.refused), record, delivery, reason))
             elif self._noticed is not None:
                 self._noticed(mapped.rule, record.body)
         return ignored
+
+    def _made(self, rows: EventRows, record: Record, delivery: Delivery) -> tuple[Mapped, str]:
+        """What a record was mapped to, which is added; and why not. A mistake of ours in one record must not keep back
+        those beside it, nor have it come again until its broker throws it away: it waits in the quarantine."""
+        try:
+            mapped = self._mapper.mapped(record, delivery)
+            return mapped, mapped.unfit or self._add(rows, mapped.events, record)
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Without its text, which may repeat what was sent.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("source %s: mapping a record failed (%s)\n%s", self.source, type(error).__name__, where)
+            return Mapped([]), f"an error of this program ({type(error).__name__}): replay it once that is mended"
 
     def _add(self, rows: EventRows, events: list[Event], record: Record) -> str:
         """Add the events of a record, all or none; why none."""

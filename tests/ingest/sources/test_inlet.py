@@ -12,6 +12,8 @@ from packs import RULES, delivery
 from source_desk import Desk, order
 from state_databases import KINDS, empty_database
 
+from ingest.mappings.decoding import Record
+from ingest.mappings.mapper import Mapped, Mapper
 from ingest.quarantine import quarantined, quarantined_bytes
 from ingest.sources.delivery import Delivery, SourceStopped
 from ingest.sources.registry import Sources
@@ -244,3 +246,30 @@ def test_an_inlet_is_closed_while_its_source_is_stopped_or_the_spool_has_no_room
         assert desk.inlet.closed() == "too many events wait to be loaded"
         desk.live.drain()
         assert desk.inlet.closed() == ""
+
+
+def test_a_mistake_of_ours_keeps_back_one_record_alone_and_is_mended_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What raised would come again for ever, or until its broker throws it away."""
+    mapped = Mapper.mapped
+
+    def mistaken(self: Mapper, record: Record, of: Delivery) -> Mapped:
+        if of.key == "orders/2":
+            raise TypeError(of.body)
+        return mapped(self, record, of)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Mapper, "mapped", mistaken)
+        found = desk.inlet.take([order(1), order(2), order(3)], place="p-1")
+    assert (found.received, found.accepted, found.quarantined) == (3, 2, 1)
+    assert found.reasons[0].startswith("an error of this program (TypeError)")
+    assert "mistaken" in caplog.text
+    assert "O-2" not in caplog.text
+    desk.live.drain()
+    (entry,) = desk.open()
+    (released,) = desk.releaser.replay([entry["entry"]])
+    assert (released.events, released.reason) == (1, "")
+    desk.live.drain()
+    assert desk.account() == (3, 3, 0, 0, 0, 0)
+    assert [one for one, _ in desk.told()] == ["e-1", "e-2", "e-3"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jmespath
 import jmespath.exceptions
@@ -19,7 +19,20 @@ Evaluated = Callable[[Scope], Any]
 Node = Mapping[str, Any]
 LONGEST = 2_000
 ORDERING = ("lt", "gt", "lte", "gte")
-"""Comparators that take numbers only: left to the interpreter."""
+"""Comparators that take two numbers or two texts: left to the interpreter."""
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | None]:
+    return lambda one, other: compare(one, other) if isinstance(one, str) == isinstance(other, str) else None
+
+
+class _Interpreter(TreeInterpreter):  # type: ignore[misc]
+    """A text and a number have no order: null, as JMESPath says of what cannot be compared. The library's own raises
+    TypeError there, which a source that begins to write numbers as texts would bring about."""
+
+    COMPARATOR_FUNC: ClassVar = TreeInterpreter.COMPARATOR_FUNC | {
+        name: _ordered(TreeInterpreter.COMPARATOR_FUNC[name]) for name in ORDERING
+    }
 
 
 def check(text: str) -> str:
@@ -80,7 +93,7 @@ class _Maker:
 
     def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
         self._functions = Functions(tables)
-        self._interpreter = TreeInterpreter(jmespath.Options(custom_functions=self._functions))
+        self._interpreter = _Interpreter(jmespath.Options(custom_functions=self._functions))
 
     def made(self, node: Node) -> tuple[Evaluated, bool]:
         """A function for the node, and whether it only follows a path or is a constant."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jmespath
+import pytest
 from examples import examples
-from hypothesis import example, given, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from ingest.event_form import Unfit
@@ -79,5 +80,14 @@ def outcome(evaluate: Any) -> tuple[str, Any]:
 @given(EXPRESSIONS, st.dictionaries(NAMES, VALUES, max_size=3))
 def test_each_is_what_jmespath_says(text: str, scope: dict[str, Any]) -> None:
     options = jmespath.Options(custom_functions=Functions(TABLES))
-    expected = outcome(lambda: jmespath.compile(text).search(scope, options=options))
-    assert outcome(lambda: compiled(text, TABLES)(scope)) == expected
+    found = outcome(lambda: compiled(text, TABLES)(scope))
+    try:
+        expected = outcome(lambda: jmespath.compile(text).search(scope, options=options))
+    except TypeError:  # it compared a text and a number: see below
+        reject()
+    assert found == expected
+
+
+@pytest.mark.parametrize("text", ["a < b", "b >= a", "map(&(x > `1`), c)[0]", "c[?x <= `1`] | [0]"])
+def test_a_text_and_a_number_have_no_order(text: str) -> None:
+    assert compiled(text, TABLES)({"a": "1", "b": 2, "c": [{"x": "2"}]}) is None

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import polars as pl
 
+from ingest.erasing.counting import erased_count
 from ingest.staging import ErasedMeanwhile, Origin, Step, staged
 from kernel.clock import Clock
 from kernel.errors import InputError, WarehouseError
@@ -130,7 +131,7 @@ class EventStore:
             Not all that is erased was taken out of the step. Nothing of it is stored.
         """
         with self._warehouse.writing():
-            if step.erased != self._erased(origin.tenant):
+            if step.erased != erased_count(self._warehouse, origin.tenant):
                 raise ErasedMeanwhile
             self._store_names(origin.tenant, step.names)
             held = self._begun(origin, self._next_batch())
@@ -169,14 +170,6 @@ class EventStore:
         the first says that its events are missing."""
         last = int(self._warehouse.read_for_write(_sql("last_batch")).item())
         return max(last + 1 + secrets.randbelow(SPREAD), int(self._clock.now().timestamp() * 1_000_000))
-
-    def _erased(self, tenant: str) -> int:
-        """How many subjects are erased. Of an embedded warehouse it is asked once, until this process erases one."""
-        found = self._warehouse.erased.get(tenant) if self._warehouse.is_alone else None
-        if found is None:
-            found = int(self._warehouse.read_for_write(_sql("erased_count"), {"tenant": tenant}).item())
-            self._warehouse.erased[tenant] = found
-        return found
 
     def _store_events(self, held: Held, step: Step, own: int | None) -> bool:
         """Store what is not stored yet, and see that it is. Whether all of it was new and no other copy counts: then

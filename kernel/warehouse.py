@@ -75,8 +75,6 @@ class Warehouse:
         self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
         self._writers: queue.LifoQueue[Any] = queue.LifoQueue()
         self._opened: list[Any] = []
-        self.erased: dict[str, int] = {}
-        """By tenant, how many subjects are erased, for those who load; who erases one forgets it here."""
         self._connect_arguments = self._locate()
         try:
             bootstrap = self._connect(database=None, reading=False)

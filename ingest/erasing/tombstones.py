@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from ingest.erasing.counting import forget_erased_count
 from ingest.erasing.keys import ErasureKeys
 from ingest.erasing.room import ROOM
 from ingest.erasing.scrub import Scrub, Tombstone
@@ -55,7 +56,7 @@ class Tombstones:
         try:
             self._warehouse.command(load_query(ROOM, "erase_subject"), row)
         finally:  # also where it is not known whether it was written
-            self._warehouse.erased.pop(self._tenant, None)
+            forget_erased_count(self._warehouse, self._tenant)
             self.changed()
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ingest.event_rows import Sent
+from ingest.spool_account import COUNTS, MOMENTS, Account, told_again, with_part, without_part
 from ingest.spool_beside import Besides, Offer, forget, keep, recognise, recognised, unreleased
 from ingest.spool_payload import written
 from ingest.spool_sources import SpoolSources
@@ -39,29 +40,6 @@ ROOM = 0.9
 """Of what may wait, the part up to which collectors begin to fetch."""
 KEPT = timedelta(days=1)
 """How long the line of a marked entry stays, without its events."""
-MOMENTS = ("last_occurred_at", "last_seen_at")
-COUNTS = ("received", "stored", "duplicate", "quarantined", "refused", "in_spool", "spool_bytes")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What became of the events of one source: received = stored + duplicate + quarantined + refused + in_spool."""
-
-    source: str
-    received: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    quarantined: int = 0
-    refused: int = 0
-    in_spool: int = 0
-    spool_bytes: int = 0
-    last_occurred_at: datetime | None = None
-    last_seen_at: datetime | None = None
-
-    @property
-    def missing(self) -> int:
-        """Events that were received and are nowhere: 0, or the law of conservation is broken."""
-        return self.received - (self.stored + self.duplicate + self.quarantined + self.refused + self.in_spool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +150,7 @@ class Spool:
         for offer in group:
             if offer.repeated:
                 for part in offer.parts:
-                    changes[part.source] = _again(changes.get(part.source, Account(part.source)), part)
+                    changes[part.source] = told_again(changes.get(part.source, Account(part.source)), part)
                 kept.append(offer)
                 continue
             fits = events + offer.events <= self._max_events and size + offer.size <= self._max_bytes
@@ -183,7 +161,9 @@ class Spool:
                 offer.error = self._full()
             for part, payload in zip(offer.parts, offer.payloads, strict=True):
                 before = changes.get(part.source, Account(part.source))
-                changes[part.source] = _with(before, part, len(payload), offer.at) if fits else _without(before, part)
+                changes[part.source] = (
+                    with_part(before, part, len(payload), offer.at) if fits else without_part(before, part)
+                )
                 if fits:
                     rows.append(_row(offer, part, payload))
             if fits and offer.besides is not None and (count := offer.released):
@@ -347,42 +327,6 @@ def _row(offer: Offer, part: Sent, payload: bytes) -> dict[str, Any]:
         "payload_bytes": len(payload),
         "payload": payload,
     }
-
-
-def _with(before: Account, part: Sent, size: int, at: datetime) -> Account:
-    last: Any = part.last_occurred_at
-    return Account(
-        before.source,
-        received=before.received + part.received,
-        quarantined=before.quarantined + len(part.refused),
-        refused=before.refused,
-        in_spool=before.in_spool + part.accepted,
-        spool_bytes=before.spool_bytes + size,
-        last_occurred_at=_latest([before.last_occurred_at, last]),
-        last_seen_at=_latest([before.last_seen_at, at]),
-    )
-
-
-def _again(before: Account, part: Sent) -> Account:
-    """All of it was delivered before; what was quarantined then is not once more."""
-    return replace(before, received=before.received + part.received, duplicate=before.duplicate + part.received)
-
-
-def _without(before: Account, part: Sent) -> Account:
-    return Account(
-        before.source,
-        received=before.received + part.received,
-        quarantined=before.quarantined,
-        refused=before.refused + part.received,
-        in_spool=before.in_spool,
-        spool_bytes=before.spool_bytes,
-        last_occurred_at=before.last_occurred_at,
-        last_seen_at=before.last_seen_at,
-    )
-
-
-def _latest(moments: Iterable[datetime | None]) -> datetime | None:
-    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _adding(upsert: Any) -> Any:

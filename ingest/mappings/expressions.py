@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import jmespath
 import jmespath.exceptions
@@ -26,13 +26,11 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool |
     return lambda one, other: compare(one, other) if isinstance(one, str) == isinstance(other, str) else None
 
 
-class _Interpreter(TreeInterpreter):  # type: ignore[misc]
-    """A text and a number have no order: null, as JMESPath says of what cannot be compared. The library's own raises
-    TypeError there, which a source that begins to write numbers as texts would bring about."""
-
-    COMPARATOR_FUNC: ClassVar = TreeInterpreter.COMPARATOR_FUNC | {
-        name: _ordered(TreeInterpreter.COMPARATOR_FUNC[name]) for name in ORDERING
-    }
+COMPARATORS = TreeInterpreter.COMPARATOR_FUNC | {
+    name: _ordered(TreeInterpreter.COMPARATOR_FUNC[name]) for name in ORDERING
+}
+"""A text and a number have no order: null, as JMESPath says of what cannot be compared. The library's own raise
+TypeError there, which a source that begins to write numbers as texts would bring about."""
 
 
 def check(text: str) -> str:
@@ -93,7 +91,8 @@ class _Maker:
 
     def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
         self._functions = Functions(tables)
-        self._interpreter = _Interpreter(jmespath.Options(custom_functions=self._functions))
+        self._interpreter = TreeInterpreter(jmespath.Options(custom_functions=self._functions))
+        self._interpreter.COMPARATOR_FUNC = COMPARATORS
 
     def made(self, node: Node) -> tuple[Evaluated, bool]:
         """A function for the node, and whether it only follows a path or is a constant."""

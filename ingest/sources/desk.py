@@ -15,7 +15,7 @@ from ingest.sources.definition import SourceDefinition
 from ingest.sources.drift import Drift, drifts, look_at
 from ingest.sources.lags import source_lags
 from ingest.sources.registry import Sources
-from ingest.spool import Account
+from ingest.spool_account import Account
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.warehouse import Warehouse, load_query

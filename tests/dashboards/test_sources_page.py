@@ -69,7 +69,7 @@ def test_what_is_lost_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _short(desk: Desk) -> Any:
-    from ingest.spool import Account
+    from ingest.spool_account import Account
 
     return Account("web", received=2, in_spool=1)
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ingest.spool import COUNTS, Spool
+from ingest.spool import Spool
+from ingest.spool_account import COUNTS
 from ingest.spool_tables import ENTRIES
 from kernel.clock import SystemClock
 from kernel.settings import load_settings

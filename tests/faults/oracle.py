@@ -25,7 +25,7 @@ from faults.events import SOURCES, shown
 from faults.ledger import Sent
 from faults.pipeline import Pipeline
 
-from ingest.spool import COUNTS
+from ingest.spool_account import COUNTS
 
 
 @dataclass(slots=True)

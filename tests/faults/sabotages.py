@@ -17,7 +17,8 @@ from ingest import quarantine as quarantining
 from ingest import spool as spooling
 from ingest import store as storing
 from ingest.live import LiveIngest, Receipt
-from ingest.spool import Account, Spool
+from ingest.spool import Spool
+from ingest.spool_account import Account
 from ingest.staging import Step
 from ingest.store import EventStore, Stored
 from kernel.errors import SpoolFull, StateError, StateUnavailable, WarehouseError

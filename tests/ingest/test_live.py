@@ -21,7 +21,8 @@ from state_databases import KINDS, empty_database
 
 from ingest.live import LiveIngest, LoadedStep
 from ingest.quarantine import quarantined
-from ingest.spool import Account, Spool
+from ingest.spool import Spool
+from ingest.spool_account import Account
 from ingest.staging import Origin, Step
 from ingest.store import EventStore, Stored
 from ingest.watermarks import WATERMARKS, watermarks

@@ -19,7 +19,8 @@ from state_databases import KINDS, empty_database
 
 from ingest.event_rows import Sent
 from ingest.events_json import read_events
-from ingest.spool import FILE, KEPT, LEASE, Account, Spool
+from ingest.spool import FILE, KEPT, LEASE, Spool
+from ingest.spool_account import Account
 from ingest.spool_payload import together, written
 from ingest.spool_tables import ENTRIES, SPOOL
 from kernel.clock import FixedClock
